@@ -1,0 +1,324 @@
+"""The command line `beeld` (CONTRACT.md): data to stdout, messages to stderr, one clear message and the right exit code per failure."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from beeld import METHOD_VERSION, __version__
+from beeld.errors import BeeldError, ChecksFailed, Damaged, UsageError
+from beeld.settings import load_settings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+messages = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+
+Areas = Annotated[
+    list[str] | None,
+    typer.Option("--area", metavar="CODE", help="Gemeente, wijk, buurt, union (SG-...) or exact name."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+
+
+def main() -> None:
+    """Run the command line; every BeeldError becomes its message and its exit code."""
+    debug = "--debug" in sys.argv
+    sys.argv = [word for word in sys.argv if word != "--debug"]
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    try:
+        app()
+    except BeeldError as error:
+        if debug:
+            raise
+        messages.print(f"beeld: {error.message}")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        messages.print("beeld: interrupted. Nothing that was published has changed.")
+        sys.exit(130)
+    except OSError as error:
+        if debug:
+            raise
+        messages.print(
+            f"beeld: {error.strerror or error} ({error.filename or 'no file'}). Nothing that was published has changed."
+        )
+        sys.exit(1)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Version, method version and current release.")] = False,
+) -> None:
+    """Beeld van de Wijk: an honest picture of a neighbourhood. Add --debug to any command for a traceback."""
+    if version:
+        settings = load_settings()
+        now = settings.current.resolve().name if settings.current.exists() else "none"
+        typer.echo(f"beeld {__version__}, method {METHOD_VERSION}, release {now}")
+        raise typer.Exit
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str], None]]:
+    """A callback that shows the step at hand when stderr is a terminal, and is silent otherwise."""
+    if not messages.is_terminal:
+        yield lambda _message: None
+        return
+    with messages.status("starting") as status:
+        yield lambda message: status.update(message)
+
+
+def show_warnings(warnings: tuple[str, ...]) -> None:
+    """Each warning on a line of its own."""
+    for warning in warnings:
+        messages.print(f"warning: {warning}")
+
+
+@app.command()
+def refresh(
+    area: Areas = None,
+    all_areas: Annotated[bool, typer.Option("--all", help="Render every area of the Netherlands.")] = False,
+    year_from: Annotated[int | None, typer.Option("--year-from", help="First peiljaar (2015).")] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="From the raw archive only.")] = False,
+    no_render: Annotated[bool, typer.Option("--no-render", help="Warehouse only, no pages.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Any source that fails is fatal.")] = False,
+    recalibrate: Annotated[bool, typer.Option("--recalibrate", help="Compute the thresholds anew.")] = False,
+) -> None:
+    """Fetch what changed, build, check and publish a release."""
+    from beeld.refresh import Options
+    from beeld.refresh import refresh as run
+
+    settings = load_settings()
+    options = Options(tuple(area or ()), all_areas, year_from or settings.year_from, offline, not no_render, strict, recalibrate)
+    with progress() as report:
+        result = run(settings, options, progress=report)
+    show_warnings(result.warnings)
+    messages.print(
+        f"release {result.release} published" if result.new else f"nothing has changed: release {result.release} stands"
+    )
+    index = result.folder / "site" / "index.html"
+    typer.echo(str(index if index.exists() else result.folder))
+
+
+@app.command()
+def demo() -> None:
+    """The whole pipeline on the embedded example, offline, in a home of its own; prints where the pages are."""
+    from beeld.refresh import Options
+    from beeld.refresh import refresh as run
+    from beeld.sources.example import EXAMPLE_AREA, example_transport
+
+    settings = load_settings()
+    settings = replace(settings, home=settings.home / "voorbeeld", example=True, only_sources=None, switched_off=frozenset())
+    with progress() as report, example_transport(settings.home / "leveringen", report) as transport:
+        settings = replace(settings, urls=load_settings({}).urls)
+        result = run(settings, Options((EXAMPLE_AREA,)), transport=transport, progress=report)
+    show_warnings(result.warnings)
+    messages.print("example published: invented figures")
+    typer.echo(str(result.folder / "site" / "index.html"))
+
+
+@app.command()
+def render(
+    codes: Annotated[list[str] | None, typer.Argument(metavar="[CODE]...")] = None,
+    lens: Annotated[str, typer.Option(help="Perspective on the same figures.")] = "zoom-in",
+    formats: Annotated[str, typer.Option("--format", help="Comma-separated: html.")] = "html",
+    lang: Annotated[str, typer.Option(help="Language of the pages: nl.")] = "nl",
+    pack: Annotated[Path | None, typer.Option(help="Folder for the result; default: beside the releases.")] = None,
+) -> None:
+    """Render pages from the current release; without codes everything that it covers."""
+    from beeld.refresh import render_current
+
+    settings = load_settings()
+    with progress() as report:
+        index = render_current(
+            settings, codes or [], lens=lens, formats=formats.split(","), language=lang, out=pack, progress=report
+        )
+    typer.echo(str(index))
+
+
+@app.command()
+def find(text: Annotated[str, typer.Argument(help="Part of a name, a code, or a postcode (4 digits).")]) -> None:
+    """Areas by name, code or most frequent postcode."""
+    from beeld.warehouse.find import find_areas
+
+    settings = load_settings()
+    found = find_areas(settings, text)
+    if not found:
+        raise UsageError(f"no area matches '{text[:80]}'", todo="Try a part of the name")
+    for row in found:
+        typer.echo("\t".join(row))
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Per source: newest year, Modified, fetched at, age and last fault; and the current release."""
+    from beeld.transforms.catalog import load_catalog
+    from beeld.warehouse.status import table_statuses
+
+    settings = load_settings()
+    rows = [asdict(row) for row in table_statuses(settings, load_catalog(settings.project, settings.home))]
+    now = settings.current.resolve().name if settings.current.exists() else None
+    if as_json:
+        typer.echo(json.dumps({"release": now, "bronnen": rows}, ensure_ascii=False))
+        return
+    typer.echo(f"release: {now or 'none yet'}")
+    show_table(list(rows[0]) if rows else [], [list(row.values()) for row in rows])
+
+
+@app.command()
+def check(
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", hidden=True)] = None,
+    rebuild: Annotated[
+        str | None, typer.Option("--rebuild", metavar="ID", help="Build a release again from the archive and compare.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Validate the declarations and the current release: hashes, schema and expectations."""
+    from beeld.refresh import rebuild_differences
+    from beeld.transforms.catalog import load_catalog
+    from beeld.warehouse.inspect import inspect_release
+    from beeld.warehouse.read import current_release
+
+    if file is not None:
+        raise UsageError("deliveries of partners and gemeenten cannot be checked by this version", where=str(file))
+    settings = load_settings()
+    load_catalog(settings.project, settings.home)
+    if rebuild is not None:
+        with progress() as report:
+            different = rebuild_differences(settings, rebuild, report)
+        if different:
+            raise Damaged(f"rebuilding gives other files: {', '.join(different)}", where=rebuild, kept="The release is unchanged")
+        messages.print(f"release {rebuild}: rebuilt from the archive, every table is the same")
+        return
+    rows = inspect_release(current_release(settings), settings.project)
+    passed = all(row["geslaagd"] for row in rows if row["ernst"] == "fout")
+    if as_json:
+        typer.echo(json.dumps({"geslaagd": passed, "controles": rows}, ensure_ascii=False))
+    else:
+        wrong = [row for row in rows if not row["geslaagd"]]
+        typer.echo(f"{len(rows)} checks, {len(wrong)} not passed")
+        show_table(list(rows[0]), [list(row.values()) for row in wrong])
+    damaged = [row for row in rows if not row["geslaagd"] and row["controle"].startswith("bestand_")]
+    if damaged:
+        names = ", ".join(row["onderwerp"] for row in damaged)
+        raise Damaged(
+            f"damaged files: {names}",
+            where=str(current_release(settings)),
+            todo="Run 'beeld rollback' or 'beeld refresh'",
+        )
+    if not passed:
+        raise ChecksFailed("checks of severity fout failed", where=str(current_release(settings)))
+
+
+@app.command()
+def trace(
+    code: str,
+    indicator: str,
+    peiljaar: Annotated[int | None, typer.Argument(metavar="[PEILJAAR]")] = None,
+    as_json: Json = False,
+) -> None:
+    """From a published figure back to the source cells."""
+    from beeld.transforms.catalog import load_catalog
+    from beeld.warehouse.read import current_release
+    from beeld.warehouse.trace import trace as find_cells
+
+    settings = load_settings()
+    catalog = load_catalog(settings.project, settings.home)
+    found = find_cells(
+        current_release(settings),
+        settings.raw,
+        catalog,
+        code.upper() if not code.startswith("SG-") else code,
+        indicator,
+        peiljaar,
+    )
+    if as_json:
+        typer.echo(json.dumps(found.as_dict(), ensure_ascii=False))
+        return
+    typer.echo(
+        f"{found.gebiedscode} {found.indicator} {found.peiljaar} = {found.waarde} ({found.status}); formule: {found.formule}"
+    )
+    for cell in found.bronnen:
+        key = " ".join(f"{name}={member}" for name, member in cell.rijsleutel.items())
+        typer.echo(
+            f"  {cell.tabel} {cell.kolom} [{key}] = {cell.ruwe_tekst}; gewijzigd {cell.gewijzigd}; {cell.snapshot_sha256}; {cell.url}"
+        )
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(metavar="SQL")],
+    as_json: Json = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Answer in CSV.")] = False,
+) -> None:
+    """A read-only query on the current release."""
+    from beeld.warehouse.query import ask
+    from beeld.warehouse.read import current_release
+
+    answer = ask(current_release(load_settings()), sql)
+    if as_json:
+        typer.echo(answer.as_json())
+    elif as_csv:
+        typer.echo(answer.as_csv(), nl=False)
+    else:
+        show_table(list(answer.columns), [list(row) for row in answer.rows])
+
+
+@app.command()
+def releases() -> None:
+    """The releases of this home, oldest first; * is current."""
+    from beeld.warehouse.release import read_manifest
+    from beeld.warehouse.release import releases as known
+
+    settings = load_settings()
+    now = settings.current.resolve().name if settings.current.exists() else None
+    for folder in known(settings):
+        manifest: dict[str, Any] = read_manifest(folder)
+        typer.echo(
+            f"{'*' if folder.name == now else ' '} {folder.name}\t{manifest['gemaakt_op']}\t{', '.join(manifest['gebieden'])}"
+        )
+
+
+@app.command()
+def rollback(release_id: Annotated[str | None, typer.Argument(metavar="[ID]")] = None) -> None:
+    """Go back to a release; without ID to the one before the current."""
+    from beeld.warehouse.release import exclusive
+    from beeld.warehouse.release import rollback as go_back
+
+    settings = load_settings()
+    with exclusive(settings, "beeld rollback"):
+        typer.echo(go_back(settings, release_id))
+
+
+@app.command()
+def schedule(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port of the web interface.")] = 3000,
+) -> None:
+    """Dagster's web interface and daemon, with the schedules on."""
+    from beeld.settings import dagster_home
+
+    os.environ["DAGSTER_HOME"] = str(dagster_home(load_settings()))
+    arguments = ["dagster", "dev", "-m", "beeld.assets.definitions", "-h", host, "-p", str(port)]
+    os.execv(sys.executable, [sys.executable, "-m", *arguments])
+
+
+def show_table(columns: list[str], rows: list[list[Any]]) -> None:
+    """A plain table on stdout, never cut off."""
+    table = RichTable(box=None, pad_edge=False, header_style="")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    Console(file=sys.stdout, width=None if sys.stdout.isatty() else 100_000, highlight=False, markup=False).print(table)
+
+
+if __name__ == "__main__":
+    main()

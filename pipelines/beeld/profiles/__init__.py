@@ -1,0 +1,1 @@
+"""Profiles, texts, charts, maps and pages, laid out from a release."""

@@ -1,0 +1,148 @@
+"""Small charts as inline SVG: age bars, the place of one area among others, and a line over the years.
+
+Text in a chart is text and is escaped here; every chart has a title and a description. Colours differ in lightness as well as
+in hue, so that they also hold in black and white; nothing is coloured good or bad.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+from beeld.profiles.model import Cell, Figure, Spread
+
+Attributes = Callable[[Cell], str]
+"""The `data-*` attributes of a cell, as written by the page."""
+
+STRIP_WIDTH = 320
+LEFT = 86
+BAR_HEIGHT = 22
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar of a bar chart, with the same figure of a larger area as a reference mark."""
+
+    label: str
+    cell: Cell
+    text: str
+    reference: float | None
+
+
+def age_bars(bars: Sequence[Bar], attributes: Attributes, *, title: str, reference_name: str) -> Markup:
+    """Horizontal bars on one scale that starts at 0; the thin mark is the larger area."""
+    values = [b.cell.value or 0.0 for b in bars] + [b.reference or 0.0 for b in bars]
+    top = max([*values, 1.0])
+    width, left = 340, 92
+    parts = [_head(width, BAR_HEIGHT * len(bars) + 20, title, f"Balken per leeftijdsgroep; het streepje is {reference_name}.", "leeftijd")]
+    for row, bar in enumerate(bars):
+        y = 4 + row * BAR_HEIGHT
+        length = (bar.cell.value or 0.0) / top * 190
+        parts.append(f'<text x="{left - 6}" y="{y + 13}" text-anchor="end">{escape(bar.label)}</text>')
+        parts.append(f'<rect class="staaf" x="{left}" y="{y + 2}" width="{length:.1f}" height="15"/>')
+        if bar.reference is not None:
+            x = left + bar.reference / top * 190
+            parts.append(f'<path class="streep" d="M{x:.1f} {y}v19"/>')
+        parts.append(f'<text x="{width - 2}" y="{y + 13}" text-anchor="end" {attributes(bar.cell)}>{escape(bar.text)}</text>')
+    if not reference_name:
+        return Markup("".join([*parts, "</svg>"]))
+    legend_y = BAR_HEIGHT * len(bars) + 16
+    parts.append(f'<path class="streep" d="M{left + 2} {legend_y - 9}v11"/>')
+    parts.append(f'<text x="{left + 10}" y="{legend_y}">{escape(reference_name)}</text></svg>')
+    return Markup("".join(parts))
+
+
+def position_strip(figure: Figure, area_noun: str, gemeente_label: str, kind_plural: str) -> Markup:
+    """Where the area lies among areas of its kind, in the gemeente and in the country; nothing for a modelled figure."""
+    value = figure.cell.value
+    rows = [(label, spread) for label, spread in ((gemeente_label, figure.in_gemeente), ("Nederland", figure.in_country)) if spread]
+    if figure.modelled or value is None or not rows:
+        return Markup("")
+    low = min(value, *(min(s.points[0], *s.ticks) if s.ticks else s.points[0] for _, s in rows))
+    high = max(value, *(max(s.points[4], *s.ticks) if s.ticks else s.points[4] for _, s in rows))
+    description = " ".join(f"{label}: {_where(value, spread, area_noun, kind_plural)}" for label, spread in rows)
+    parts = [_head(STRIP_WIDTH, 22 * len(rows) + 14, f"{figure.indicator.titel}, {figure.cell.year}", description, "strook")]
+    scale = (STRIP_WIDTH - LEFT - 10) / ((high - low) or 1.0)
+    for row, (label, spread) in enumerate(rows):
+        parts.append(_strip_row(11 + 22 * row, label, spread, low, scale))
+        parts.append(f'<circle class="stip" cx="{LEFT + (value - low) * scale:.1f}" cy="{11 + 22 * row}" r="5"/>')
+    bottom = 22 * len(rows) + 11
+    parts.append(f'<text class="as" x="{LEFT}" y="{bottom}">lager</text>')
+    parts.append(f'<text class="as" x="{STRIP_WIDTH - 10}" y="{bottom}" text-anchor="end">hoger</text></svg>')
+    return Markup("".join(parts))
+
+
+def _strip_row(y: int, label: str, spread: Spread, low: float, scale: float) -> str:
+    x = [LEFT + (point - low) * scale for point in spread.points]
+    short = label if len(label) <= 14 else f"{label[:13]}…"
+    parts = [f'<text x="{LEFT - 8}" y="{y + 4}" text-anchor="end">{escape(short)}</text>']
+    if spread.ticks:
+        parts.append(f'<path class="lijn" d="M{LEFT} {y}H{STRIP_WIDTH - 10}"/>')
+        marks = "".join(f"M{LEFT + (tick - low) * scale:.1f} {y - 6}v12" for tick in spread.ticks)
+        parts.append(f'<path class="merk" d="{marks}"/>')
+    else:
+        parts.append(f'<path class="band" d="M{x[0]:.1f} {y - 3}H{x[4]:.1f}v6H{x[0]:.1f}z"/>')
+        parts.append(f'<path class="kern" d="M{x[1]:.1f} {y - 6}H{x[3]:.1f}v12H{x[1]:.1f}z"/>')
+        parts.append(f'<path class="midden" d="M{x[2]:.1f} {y - 8}v16"/>')
+    return "".join(parts)
+
+
+def _where(value: float, spread: Spread, area_noun: str, kind_plural: str) -> str:
+    """The place in words; deliberately coarse, because a place in an order is not a finding."""
+    if value < spread.points[1]:
+        place = f"bij de {kind_plural} met een lager cijfer"
+    elif value > spread.points[3]:
+        place = f"bij de {kind_plural} met een hoger cijfer"
+    else:
+        place = f"bij de middelste helft van de {kind_plural}"
+    return f"{area_noun} hoort {place}."
+
+
+def interval_dots(rows: Sequence[tuple[str, Cell]], *, title: str) -> Markup:
+    """A dot with its interval per area on one scale; a value without interval is a dot only."""
+    shown = [(label, cell, cell.value) for label, cell in rows if cell.value is not None]
+    if len(shown) < 2:
+        return Markup("")
+    edges = [edge for _, cell, value in shown for edge in (value, cell.lower or value, cell.upper or value)]
+    low, high = min(edges), max(edges)
+    scale = (STRIP_WIDTH - LEFT - 12) / ((high - low) or 1.0)
+    parts = [_head(STRIP_WIDTH, 20 * len(shown) + 4, title, "Punten met hun marge, per gebied op één schaal.", "punten")]
+    for row, (label, cell, value) in enumerate(shown):
+        y = 11 + 20 * row
+        short = label if len(label) <= 14 else f"{label[:13]}…"
+        parts.append(f'<text x="{LEFT - 8}" y="{y + 4}" text-anchor="end">{escape(short)}</text>')
+        if cell.lower is not None and cell.upper is not None:
+            start, end = LEFT + (cell.lower - low) * scale, LEFT + (cell.upper - low) * scale
+            parts.append(f'<path class="midden" d="M{start:.1f} {y}H{end:.1f}M{start:.1f} {y - 4}v8M{end:.1f} {y - 4}v8"/>')
+        shape = "stip" if row == 0 else "stip ander"
+        parts.append(f'<circle class="{shape}" cx="{LEFT + (value - low) * scale:.1f}" cy="{y}" r="4.5"/>')
+    return Markup("".join([*parts, "</svg>"]))
+
+
+def sparkline(cells: Sequence[Cell], *, title: str) -> Markup:
+    """A line over the years; it breaks where a year is missing or where the boundary was not tested. The table has the numbers."""
+    points = [(cell.year, cell.value, bool(cell.reason)) for cell in cells if cell.value is not None and cell.year is not None]
+    if len(points) < 3:
+        return Markup("")
+    years, values = [p[0] for p in points], [p[1] for p in points]
+    span, height = max(years) - min(years), (max(values) - min(values)) or 1.0
+    place = [(4 + (y - min(years)) / span * 92, 24 - (v - min(values)) / height * 20) for y, v, _ in points]
+    path, previous = "", None
+    for (x, y), (year, _, broken) in zip(place, points, strict=True):
+        joined = previous is not None and year == previous + 1 and not broken
+        path += f"{'L' if joined else 'M'}{x:.1f} {y:.1f}"
+        previous = None if broken else year
+    dots = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2"/>' for x, y in place)
+    return Markup(
+        f'{_head(100, 28, title, f"Lijn van {min(years)} tot {max(years)}; de cijfers staan in de tabel.", "lijntje")}'
+        f'<path class="midden" d="{path}"/>{dots}</svg>'
+    )
+
+
+def _head(width: int, height: int, title: str, description: str, name: str) -> str:
+    return (
+        f'<svg class="beeld {name}" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img">'
+        f"<title>{escape(title)}</title><desc>{escape(description)}</desc>"
+    )

@@ -1,0 +1,402 @@
+"""Dutch sentences (B1) made by rules from named figures; every sentence carries the figures it was made from.
+
+Wording follows METHOD.md section 14: about the area and not about the people in it, no causes, no order of areas, and a
+difference is only named where the intervals do not overlap.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from beeld.profiles.model import UNIVERSE, Area, Cell, Figure, Profile
+from beeld.transforms.catalog import Indicator
+
+NBSP = "\u00a0"
+OLD_AFTER = 3
+"""Years behind the newest figure of the page from which a figure is called old."""
+MOST_POINTS = 3
+SMALL = "Kleine buurt"
+UNTESTED = "grens niet getoetst"
+
+NOUNS = {"buurt": "deze buurt", "wijk": "deze wijk", "gemeente": "deze gemeente", "samengesteld": "dit gebied", "land": "Nederland"}
+KINDS = {
+    "telling": "geteld",
+    "registratie": "registratie",
+    "steekproef": "steekproef",
+    "modelschatting": "modelschatting",
+    "afstand": "berekende afstand",
+    "score": "score",
+}
+STATES = {
+    "onbekend": "geen gegevens",
+    "niet_geleverd": "geen gegevens",
+    "geheim": "afgeschermd",
+    "te_klein": "afgeschermd",
+    "geen_noemer": "n.v.t.",
+    "niet_van_toepassing": "n.v.t.",
+}
+RELATIONS = {
+    "hoger": "hoger dan",
+    "lager": "lager dan",
+    "gelijk": "niet aantoonbaar verschillend van",
+    "niet_toetsbaar": "niet te toetsen tegen",
+}
+FURTHER = {"hoger": "groter dan", "lager": "kleiner dan"}
+"""The same for a distance."""
+LEVELS = {"geen": "geen signaal", "aandacht": "vraagt aandacht", "sterk": "sterk signaal", "kracht": "kracht"}
+OUTCOMES = {
+    "bespreken": "De cijfers geven samen een signaal: bespreek of een integrale aanpak nodig is.",
+    "grensgeval": "De cijfers geven misschien een signaal. Dit is een grensgeval: bespreek samen of een integrale aanpak nodig is.",
+    "geen_signaal": "De cijfers geven samen geen signaal voor een integrale aanpak. Dat betekent niet dat er niets speelt.",
+    "te_weinig_gegevens": "Er zijn te weinig cijfers om te zeggen of een integrale aanpak te bespreken is.",
+}
+OUTCOME_NAMES = {
+    "bespreken": "integrale aanpak te bespreken",
+    "grensgeval": "grensgeval",
+    "geen_signaal": "geen signaal",
+    "te_weinig_gegevens": "te weinig gegevens",
+}
+QUANTITIES = {"procent": "het aandeel", "km": "de afstand", "x 1 000 euro": "het bedrag", "personen": "het gemiddelde"}
+
+
+@dataclass(frozen=True)
+class Number:
+    """A figure inside a sentence: always printed with the cell it comes from."""
+
+    cell: Cell
+    indicator: Indicator
+
+    @property
+    def text(self) -> str:
+        """The value with its unit, or the state of the cell."""
+        return show(self.cell, self.indicator, unit=True)
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """Words and numbers in order."""
+
+    parts: tuple[str | Number, ...]
+
+    @property
+    def figures(self) -> tuple[tuple[str, str, int | None], ...]:
+        """Area, indicator and peiljaar of every figure that the sentence rests on."""
+        cells = (part.cell for part in self.parts if isinstance(part, Number))
+        return tuple((cell.area, cell.indicator, cell.year) for cell in cells)
+
+    @property
+    def plain(self) -> str:
+        """The sentence as text."""
+        return "".join(part if isinstance(part, str) else part.text for part in self.parts)
+
+
+@dataclass(frozen=True)
+class Point:
+    """One strength or concern on the cover."""
+
+    title: str
+    kind: str
+    sentence: Sentence
+
+
+@dataclass(frozen=True)
+class Note:
+    """One paragraph of "Wat weten we niet": what is missing, and the figures it is about."""
+
+    title: str
+    text: str
+    items: tuple[str, ...] = ()
+
+
+def dutch(value: float, decimals: int) -> str:
+    """The number as it is written in Dutch: a point between thousands, a comma before decimals, never "-0"."""
+    rounded = round(value, decimals) + 0.0
+    return f"{rounded:,.{decimals}f}".replace(",", "#").replace(".", ",").replace("#", ".")
+
+
+def plain_units(text: str) -> str:
+    """`text` with 1 000 written as 1.000."""
+    return text.replace("1 000", "1.000").replace(" km²", f"{NBSP}km²")
+
+
+def unit_name(indicator: Indicator) -> str:
+    """The unit in words, for the head of a row."""
+    names = {"x 1 000 euro": "duizend euro", "klasse 1-5": "klasse van 1 tot en met 5"}
+    return names.get(indicator.eenheid, plain_units(indicator.eenheid))
+
+
+def show_value(value: float, indicator: Indicator, *, unit: bool) -> str:
+    """A value with the decimals of the catalogue; with `unit` also its unit."""
+    number = dutch(value, indicator.decimalen)
+    if indicator.eenheid == "procent":
+        return f"{number}{NBSP}%"
+    if not unit or indicator.eenheid == "aantal":
+        return number
+    if indicator.eenheid == "klasse 1-5":
+        return f"klasse{NBSP}{number}"
+    return f"{number} {unit_name(indicator)}".replace(" ", NBSP, 1)
+
+
+def show(cell: Cell, indicator: Indicator, *, unit: bool = False) -> str:
+    """The cell as printed: its value, or "geen gegevens", "afgeschermd" or "n.v.t."."""
+    return STATES[cell.status] if cell.value is None else show_value(cell.value, indicator, unit=unit)
+
+
+def show_interval(cell: Cell, indicator: Indicator) -> str | None:
+    """The 95 percent interval in words; an interval that the source does not give is called assumed."""
+    if cell.value is None or cell.lower is None or cell.upper is None or cell.lower == cell.upper:
+        return None
+    low, high = (dutch(bound, indicator.decimalen) for bound in (cell.lower, cell.upper))
+    name = "aangenomen marge" if indicator.foutmodel == "aangenomen" else "marge"
+    return f"{name} {low}{NBSP}tot{NBSP}{high}"
+
+
+def noun(area: Area) -> str:
+    """How a text refers to the area: deze buurt, deze wijk, Nederland."""
+    return NOUNS[area.kind]
+
+
+def definite(area: Area) -> str:
+    """How a text refers to another area: de wijk, de gemeente, Nederland."""
+    return "Nederland" if area.kind == "land" else f"de {area.kind}"
+
+
+def relation_words(relation: str, indicator: Indicator) -> str:
+    """How a difference is named: a share is higher, a distance is larger."""
+    return FURTHER.get(relation, RELATIONS[relation]) if indicator.eenheid == "km" else RELATIONS[relation]
+
+
+def lower_first(title: str) -> str:
+    """A title inside a sentence; abbreviations such as WOZ keep their capitals."""
+    return title if title[:2].isupper() else title[:1].lower() + title[1:]
+
+
+def who_lives_here(profile: Profile) -> list[Sentence]:
+    """Who lives here, in three sentences: how many, how old, how they live."""
+    place = f"In {noun(profile.area)}"
+    return [
+        _listing(profile, place, "staan deze aantallen", [("aantal_inwoners", "inwoners"), ("aantal_huishoudens", "huishoudens")]),
+        _shares(
+            profile,
+            f"{place} is het aandeel",
+            [("aandeel_0_15", "kinderen tot 15 jaar"), ("aandeel_65_plus", "inwoners van 65 jaar of ouder")],
+        ),
+        _shares(
+            profile,
+            f"{place} is het aandeel",
+            [
+                ("aandeel_eenpersoonshuishoudens", "eenpersoonshuishoudens"),
+                ("aandeel_koopwoningen", "koopwoningen"),
+                ("aandeel_corporatiewoningen", "woningen van een corporatie"),
+            ],
+        ),
+    ]
+
+
+def _listing(profile: Profile, start: str, missing: str, wanted: list[tuple[str, str]]) -> Sentence:
+    found = [(profile.figures[name], label) for name, label in wanted if name in profile.figures]
+    shown = [(figure, label) for figure, label in found if figure.present]
+    if not shown:
+        return Sentence((f"{start} {missing} niet in de bronnen.",))
+    parts: list[str | Number] = [f"{start} zijn er "]
+    for position, (figure, label) in enumerate(shown):
+        parts += [_joint(position, len(shown)), Number(figure.cell, figure.indicator), f" {label}"]
+    return Sentence((*parts, f" ({_years(figure for figure, _ in shown)})."))
+
+
+def _shares(profile: Profile, start: str, wanted: list[tuple[str, str]]) -> Sentence:
+    found = [(profile.figures[name], label) for name, label in wanted if name in profile.figures]
+    shown = [(figure, label) for figure, label in found if figure.present]
+    if not shown:
+        return Sentence((f"Over {' en '.join(label for _, label in wanted)} staan hier geen gegevens.",))
+    parts: list[str | Number] = [f"{start} "]
+    for position, (figure, label) in enumerate(shown):
+        parts += [_joint(position, len(shown)), f"{label} ", Number(figure.cell, figure.indicator), f" ({figure.cell.year}"]
+        near = figure.nearest
+        parts += [f"; in {definite(near.area)} ", Number(near.cell, figure.indicator), ")"] if near else [")"]
+    return Sentence((*parts, "."))
+
+
+def _joint(position: int, count: int) -> str:
+    if position == 0:
+        return ""
+    return " en " if position == count - 1 else ", "
+
+
+def _years(figures: Iterable[Figure]) -> str:
+    return " en ".join(str(year) for year in sorted({figure.cell.year for figure in figures if figure.cell.year}))
+
+
+def cover_points(profile: Profile) -> tuple[list[Point], list[Point]]:
+    """Strengths and concerns for the cover: as many of one as of the other, at most three each, one per theme.
+
+    A point rests on a difference beyond noise. Own strengths and facilities nearby may also stand without one, said so: a
+    strength is there whether or not the gemeente has as much of it. Concerns without one only where the theme has a signal.
+    """
+    strengths = _one_per_theme([*_proven(profile, good=True), *_own_strengths(profile)])
+    concerns = _one_per_theme([*_proven(profile, good=False), *_signalled(profile)])
+    count = min(len(strengths), len(concerns), MOST_POINTS)
+    return [_point(profile, figure) for figure in strengths[:count]], [_point(profile, figure) for figure in concerns[:count]]
+
+
+def _proven(profile: Profile, *, good: bool) -> list[Figure]:
+    chosen = [figure for figure in profile.figures.values() if figure.favourable is good and figure.indicator.rol != "context"]
+    return sorted(chosen, key=lambda f: (f.indicator.rol != "kern", (f.indicator.richting == "gunstig") is not good))
+
+
+def _own_strengths(profile: Profile) -> list[Figure]:
+    themes = [name for name, view in profile.themes.items() if view.theme.kracht]
+    chosen = [f for f in profile.figures.values() if f.present and f.nearest is not None and f.favourable is not False]
+    near = [f for f in chosen if f.indicator.thema == "voorzieningen" and f.indicator.rol == "kern" and _not_worse(f)]
+    own = [f for f in chosen if f.indicator.thema in themes and f.indicator.richting == "gunstig"]
+    return sorted([*own, *near], key=lambda figure: not _not_worse(figure))
+
+
+def _not_worse(figure: Figure) -> bool:
+    """True when the printed value is not on the unfavourable side of what it is compared with; no claim, only which comes first."""
+    near = figure.nearest
+    if near is None or figure.cell.value is None or near.cell.value is None:
+        return False
+    difference = figure.cell.value - near.cell.value
+    return difference >= 0 if figure.indicator.richting == "gunstig" else difference <= 0
+
+
+def _signalled(profile: Profile) -> list[Figure]:
+    raised = {n for n, view in profile.themes.items() if view.signal and view.signal.level in ("aandacht", "sterk")}
+    chosen = [f for f in profile.figures.values() if f.indicator.thema in raised and f.indicator.rol == "kern" and f.present]
+    return [f for f in chosen if f.favourable is not True and f.nearest is not None and f.indicator.richting != "neutraal"]
+
+
+def _one_per_theme(figures: Iterable[Figure]) -> list[Figure]:
+    """The first figure of each theme; the theme of own strength may give three, because it alone is about strengths."""
+    chosen: list[Figure] = []
+    for figure in figures:
+        same = [other for other in chosen if other.indicator.thema == figure.indicator.thema]
+        if figure not in chosen and (not same or figure.indicator.thema == "kracht"):
+            chosen.append(figure)
+    return chosen
+
+
+def _point(profile: Profile, figure: Figure) -> Point:
+    indicator, near = figure.indicator, figure.nearest
+    quantity = QUANTITIES.get(indicator.eenheid, "het aantal")
+    start: list[str | Number] = [f"In {noun(profile.area)} is {quantity} ", Number(figure.cell, indicator), f" ({_label(figure)})."]
+    if near is not None and near.relation is not None:
+        number = Number(near.cell, indicator)
+        if near.relation == "niet_toetsbaar":
+            start += [f" In {definite(near.area)}: ", number, ". Of dit echt verschilt is niet te toetsen."]
+        else:
+            start += [f" Dat is {relation_words(near.relation, indicator)} in {definite(near.area)} (".replace("van in", "van"), number, ")."]
+    country = next((c for c in figure.comparisons if c.area.kind == "land" and c.cell.value is not None), None)
+    if country is not None and country is not near:
+        start += [" In Nederland: ", Number(country.cell, indicator), "."]
+    finding = f": {relation_words(near.relation, indicator).split()[0]}" if near and near.relation in ("hoger", "lager") else ""
+    return Point(f"{indicator.titel}{finding}", KINDS[indicator.soort], Sentence(tuple(start)))
+
+
+def _label(figure: Figure) -> str:
+    interval = show_interval(figure.cell, figure.indicator)
+    return ", ".join(part for part in (str(figure.cell.year), KINDS[figure.indicator.soort], interval) if part)
+
+
+def outcome_text(profile: Profile) -> list[str]:
+    """The outcome of the decision rule in words, with how sure it is."""
+    outcome = profile.outcome
+    if outcome is None:
+        return ["De beslisregel is voor dit gebied niet toegepast."]
+    sure = (
+        "Hoe zeker dit is, is nog niet berekend (stabiliteit: niet berekend)."
+        if outcome.stability is None
+        else f"Deze uitkomst komt terug in {dutch(100 * outcome.stability, 0)}{NBSP}% van de doorrekeningen."
+    )
+    return [OUTCOMES[outcome.outcome], sure, "Dit is een signaal, geen oordeel."]
+
+
+def unknowns(profile: Profile) -> list[Note]:
+    """What this page does not know: gaps, untested boundaries, old, incomplete, provisional and unreliable figures."""
+    figures = list(profile.figures.values())
+    present = [figure for figure in figures if figure.present]
+    notes = [Note("Hierover bestaat geen open cijfer", "", tuple(line for v in profile.themes.values() for line in v.theme.geen_cijfer))]
+    if profile.area.kind == "buurt" and (profile.area.inhabitants or 0) < UNIVERSE:
+        notes.append(Note(SMALL, f"Hier wonen minder dan {UNIVERSE} mensen. Kijk daarom ook naar de wijk."))
+    notes += _missing(figures)
+    newest = profile.newest_year
+    old = [f for f in present if f.cell.year and f.cell.year <= newest - OLD_AFTER]
+    groups = (
+        ("Oudere cijfers", "Deze cijfers zijn ouder dan de rest van de bladzijde.", old),
+        ("Laatste jaar nog niet volledig", "In dit jaar heeft minder dan 80 procent van de buurten een cijfer.", [f for f in present if f.incomplete]),
+        ("Voorlopige cijfers", "De bron kan deze cijfers nog wijzigen.", [f for f in present if f.cell.provisional]),
+        ("Onzekere cijfers", "Bij deze cijfers is de marge groot. Kleine verschillen zeggen weinig.", [f for f in present if f.cell.reliable is False]),
+    )
+    notes += [Note(title, text, _titles(chosen)) for title, text, chosen in groups]
+    notes += _remarks(present)
+    for country in profile.parents[-1:]:
+        lone = [f for f in present if any(c.area == country and c.cell.value is None for c in f.comparisons)]
+        notes.append(Note(f"Geen vergelijking met {country.name}", "Van deze cijfers is in dat jaar geen landelijk cijfer geleverd.", _titles(lone)))
+    return [note for note in notes if note.items or note.title == SMALL]
+
+
+def _missing(figures: list[Figure]) -> list[Note]:
+    groups: defaultdict[tuple[str, str], list[Figure]] = defaultdict(list)
+    for figure in figures:
+        if not figure.present:
+            groups[STATES[figure.cell.status], figure.cell.reason or "geen reden bekend"].append(figure)
+    return [
+        Note(f"{state[:1].upper()}{state[1:]}", f"Reden: {plain_reason(reason)}.", _titles(chosen))
+        for (state, reason), chosen in sorted(groups.items(), key=lambda item: item[0])
+    ]
+
+
+def _remarks(present: list[Figure]) -> list[Note]:
+    groups: defaultdict[str, list[Figure]] = defaultdict(list)
+    for figure in present:
+        if figure.cell.reason:
+            groups[figure.cell.reason].append(figure)
+    return [Note(plain_reason(r)[:1].upper() + plain_reason(r)[1:], _remark(r), _titles(groups[r])) for r in sorted(groups)]
+
+
+def _remark(reason: str) -> str:
+    if UNTESTED in reason:
+        return "Code en naam zijn gelijk gebleven, maar of de grens gelijk bleef is niet bekend. Deze cijfers staan niet in een lijn door de tijd."
+    return "Kanttekening bij deze cijfers."
+
+
+def plain_reason(reason: str) -> str:
+    """A reason without a closing point, with thousands written in Dutch."""
+    return plain_units(reason.strip().rstrip("."))
+
+
+def _titles(figures: Iterable[Figure]) -> tuple[str, ...]:
+    return tuple(f"{figure.indicator.titel} ({figure.cell.year})" if figure.cell.year else figure.indicator.titel for figure in figures)
+
+
+def questions(profile: Profile) -> list[str]:
+    """Questions for the table, from what stands out, what contradicts and what is missing; at most nine."""
+    place = noun(profile.area)
+    found = [] if profile.texts.get("aanleiding") else ["Waar is het om begonnen? Wat willen mensen hier zelf?"]
+    found.append(f"Welke kracht van {place} staat hier nog niet op? Wie kan daar iets over vertellen?")
+    for view in profile.themes.values():
+        if view.signal and view.signal.level in ("aandacht", "sterk"):
+            found.append(f"{view.theme.titel}: het signaal vraagt aandacht. Herkent u dit in {place}, en wat ziet u zelf?")
+        elif view.signal and view.signal.level == "kracht":
+            found.append(f"{view.theme.titel}: hier ligt een kracht. Wat is er nodig om die vast te houden?")
+    found += _contradictions(profile)
+    found += [f"{line} Wie aan tafel weet hier meer over?" for view in profile.themes.values() if view.theme.uitdaging for line in view.theme.geen_cijfer]
+    core = [f for f in profile.figures.values() if f.indicator.rol == "kern" and not f.present]
+    if core:
+        found.append(f"Er ontbreken cijfers, zoals: {lower_first(core[0].indicator.titel)}. Wie heeft hier kennis over?")
+    return [*found[:8], "Wat weten bewoners en professionals dat geen enkel cijfer laat zien?"]
+
+
+def _contradictions(profile: Profile) -> list[str]:
+    found: list[str] = []
+    for name, view in profile.themes.items():
+        own = [figure for figure in profile.figures.values() if figure.indicator.thema == name]
+        good = next((figure for figure in own if figure.favourable is True), None)
+        bad = next((figure for figure in own if figure.favourable is False), None)
+        if good and bad:
+            pair = f"{lower_first(good.indicator.titel)} en {lower_first(bad.indicator.titel)}"
+            found.append(f"{view.theme.titel}: de cijfers over {pair} wijzen niet dezelfde kant op. Hoe kijkt u daarnaar?")
+    return found

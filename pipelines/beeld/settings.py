@@ -1,0 +1,154 @@
+"""Where things are: the project's declarations, `BEELD_HOME`, base URLs and `beeld.toml`."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from beeld.errors import UsageError
+
+PACKAGE = Path(__file__).parent
+
+SERVICES: Mapping[str, tuple[str, str]] = {
+    "cbs": ("BEELD_CBS_URL", "https://opendata.cbs.nl"),
+    "derden": ("BEELD_DERDEN_URL", "https://dataderden.cbs.nl"),
+    "cbs_v4": ("BEELD_CBS_V4_URL", "https://datasets.cbs.nl"),
+    "pdok": ("BEELD_PDOK_URL", "https://api.pdok.nl"),
+    "pdok_wfs": ("BEELD_PDOK_WFS_URL", "https://service.pdok.nl"),
+}
+"""Service name in a source declaration -> environment variable and public address (CONTRACT.md)."""
+
+
+def project_folder() -> Path:
+    """The folder that holds `sources/`, `transforms/` and `warehouse/`: the checkout, else the copy inside the wheel."""
+    checkout = PACKAGE.parent.parent
+    if (checkout / "pyproject.toml").is_file() and (checkout / "transforms" / "indicatoren.yaml").is_file():
+        return checkout
+    return PACKAGE / "_project"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything a run needs to know about its surroundings; values only, nothing is opened here."""
+
+    home: Path
+    project: Path
+    urls: Mapping[str, str]
+    only_sources: frozenset[str] | None = None
+    areas: tuple[str, ...] = ()
+    year_from: int = 2015
+    language: str = "nl"
+    switched_off: frozenset[str] = frozenset()
+    texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
+    example: bool = False
+
+    @property
+    def raw(self) -> Path:
+        """The raw archive."""
+        return self.home / "ruw"
+
+    @property
+    def build(self) -> Path:
+        """Scratch space of a run; swept at the start of the next."""
+        return self.home / "bouw"
+
+    @property
+    def releases(self) -> Path:
+        """Published releases."""
+        return self.home / "releases"
+
+    @property
+    def current(self) -> Path:
+        """The pointer to the published release."""
+        return self.home / "current"
+
+
+def load_settings(environment: Mapping[str, str] | None = None, folder: Path | None = None) -> Settings:
+    """Settings from the environment and `beeld.toml` in the working folder or `BEELD_HOME`.
+
+    Raises UsageError for a base URL that is plain http outside loopback, or for a malformed `beeld.toml`.
+    """
+    env = os.environ if environment is None else environment
+    here = folder or Path.cwd()
+    home = Path(env.get("BEELD_HOME") or here / "data").expanduser().resolve()
+    table = _read_toml(next((p for p in (here / "beeld.toml", home / "beeld.toml") if p.is_file()), None))
+    names = env.get("BEELD_SOURCES", "").strip()
+    return Settings(
+        home=home,
+        project=project_folder(),
+        urls={name: _base_url(variable, env.get(variable) or url) for name, (variable, url) in SERVICES.items()},
+        only_sources=frozenset(part.strip() for part in names.split(",") if part.strip()) if names else None,
+        areas=tuple(_strings(table, "gebieden")),
+        year_from=_integer(table, "jaar_vanaf", 2015),
+        language=str(table.get("taal", "nl")),
+        switched_off=frozenset(name for name, on in _table(table, "bronnen").items() if on is False),
+        texts={code: {k: str(v) for k, v in _table(_table(table, "teksten"), code).items()} for code in _table(table, "teksten")},
+    )
+
+
+def _read_toml(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"beeld.toml cannot be read: {error}", where=str(path), todo="Mend the file and try again") from error
+
+
+def _table(table: Mapping[str, Any], key: str) -> dict[str, Any]:
+    value = table.get(key, {})
+    if not isinstance(value, dict):
+        raise UsageError(f"'{key}' must be a table", where="beeld.toml")
+    return cast("dict[str, Any]", value)
+
+
+def _strings(table: Mapping[str, Any], key: str) -> list[str]:
+    value = table.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in cast("list[Any]", value)):
+        raise UsageError(f"'{key}' must be a list of texts", where="beeld.toml")
+    return cast("list[str]", value)
+
+
+def _integer(table: Mapping[str, Any], key: str, default: int) -> int:
+    value = table.get(key, default)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise UsageError(f"'{key}' must be a whole number", where="beeld.toml")
+    return value
+
+
+def _base_url(variable: str, url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme == "https" and parts.hostname:
+        return url.rstrip("/")
+    if parts.scheme == "http" and parts.hostname and is_loopback(parts.hostname):
+        return url.rstrip("/")
+    raise UsageError(
+        f"{variable} is '{url}': only https, or plain http on a loopback address",
+        todo=f"Set {variable} to an https address",
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """True for `localhost` and addresses of this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def dagster_home(settings: Settings) -> Path:
+    """Where Dagster keeps its state: the checkout, which has a `dagster.yaml`; else a folder in the home, with a copy of it."""
+    if (settings.project / "dagster.yaml").is_file() and settings.project != PACKAGE / "_project":
+        return settings.project
+    folder = settings.home / "dagster"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "dagster.yaml").write_text("telemetry:\n  enabled: false\n", encoding="utf-8")
+    return folder

@@ -1,0 +1,1 @@
+"""Protocol readers and the raw archive: bytes as received, checked at the door."""

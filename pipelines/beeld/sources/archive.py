@@ -1,0 +1,220 @@
+"""The raw archive: every delivery as received, one folder per delivery, never changed.
+
+    ruw/<bron>/<tabel>/<first 16 of sha256>/<document>.json.gz   the body of each reply, gzipped with a fixed header
+    ruw/<bron>/<tabel>/<first 16 of sha256>/snapshot.json        the sidecar: url, time, sha256, size per document; Modified, licence
+    ruw/<bron>/<tabel>/stand.json                                which snapshot is in use, when it was checked, the last fault
+
+The sha256 of a snapshot is that of its list of documents (name and sha256), so it is the same wherever the bytes are the same.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import shutil
+import zlib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from beeld.errors import Damaged
+
+SIDECAR = "snapshot.json"
+STATE = "stand.json"
+
+
+@dataclass(frozen=True)
+class Document:
+    """One archived reply. `sha256` and `bytes` are those of the body, not of the gzip file around it."""
+
+    naam: str
+    url: str
+    sha256: str
+    bytes: int
+    opgehaald: str
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One complete delivery of one table."""
+
+    bron: str
+    tabel: str
+    sha256: str
+    gewijzigd: str
+    opgehaald: str
+    licentie: str
+    url: str
+    titel: str
+    rijen: int
+    documenten: tuple[Document, ...]
+    folder: Path
+
+    def names(self, prefix: str) -> list[str]:
+        """Names of the documents that start with `prefix`, in order of delivery."""
+        return [document.naam for document in self.documenten if document.naam.startswith(prefix)]
+
+    def read(self, name: str) -> bytes:
+        """The body of one document; Damaged when it is not what was archived."""
+        document = next(document for document in self.documenten if document.naam == name)
+        path = self.folder / f"{name}.json.gz"
+        try:
+            body = gzip.decompress(path.read_bytes())
+        except (OSError, EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise self._damaged(path, f"cannot be read ({error})") from error
+        if hashlib.sha256(body).hexdigest() != document.sha256:
+            raise self._damaged(path, "does not match its sha256")
+        return body
+
+    def _damaged(self, path: Path, what: str) -> Damaged:
+        return Damaged(
+            f"archived document {what}",
+            where=f"{self.bron} {self.tabel} {path}",
+            kept="Published releases are untouched",
+            todo=f"Remove the folder {self.folder} and run 'beeld refresh' to fetch it again",
+        )
+
+
+@dataclass(frozen=True)
+class State:
+    """What is known of one table: the snapshot in use and how the last look at the source went."""
+
+    snapshot: str = ""
+    gecontroleerd: str = ""
+    laatste_fout: str = ""
+    fout_sinds: str = ""
+    kenmerk: str = ""
+    """What the source said at the last good look (Modified, or a fingerprint of the collection); unchanged means: do not fetch."""
+
+
+def now() -> str:
+    """The time of this moment in UTC, to the second, as written in sidecars. The only clock of the data flow."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Delivery:
+    """A delivery on its way into the archive: written to scratch space, moved in one step when it is complete and checked."""
+
+    def __init__(self, scratch: Path, bron: str, tabel: str) -> None:
+        self.bron, self.tabel = bron, tabel
+        self.folder = scratch / f"ophalen-{bron}-{tabel}"
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        self.documents: list[Document] = []
+
+    def add(self, name: str, url: str, body: bytes) -> None:
+        """Keep one reply under `name`."""
+        (self.folder / f"{name}.json.gz").write_bytes(gzip.compress(body, compresslevel=1, mtime=0))
+        self.documents.append(Document(name, url, hashlib.sha256(body).hexdigest(), len(body), now()))
+
+    def archive(self, raw: Path, *, gewijzigd: str, licentie: str, url: str, titel: str, rijen: int) -> Snapshot:
+        """Move the delivery into the archive and return it; a delivery with the same bytes and Modified keeps its old place."""
+        digest = hashlib.sha256()
+        for document in sorted(self.documents, key=lambda document: document.naam):
+            digest.update(f"{document.naam}\0{document.sha256}\n".encode())
+        digest.update(gewijzigd.encode())
+        sha256 = digest.hexdigest()
+        target = table_folder(raw, self.bron, self.tabel) / sha256[:16]
+        snapshot = Snapshot(
+            self.bron, self.tabel, sha256, gewijzigd, now(), licentie, url, titel, rijen, tuple(self.documents), target
+        )
+        if target.exists():
+            shutil.rmtree(self.folder)
+            return load_snapshot(target)
+        write_json(self.folder / SIDECAR, {k: v for k, v in asdict(snapshot).items() if k != "folder"})
+        for path in sorted(self.folder.iterdir()):
+            _sync(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self.folder.rename(target)
+        _sync(target.parent)
+        return snapshot
+
+
+def table_folder(raw: Path, bron: str, tabel: str) -> Path:
+    """The folder of one table; both names come from declarations, never from a source."""
+    return raw / bron / tabel
+
+
+def load_snapshot(folder: Path) -> Snapshot:
+    """The snapshot in `folder`, from its sidecar; Damaged when there is none that can be read."""
+    try:
+        content: dict[str, Any] = json.loads((folder / SIDECAR).read_text(encoding="utf-8"))
+        documents = tuple(Document(**document) for document in content.pop("documenten"))
+        return Snapshot(**content, documenten=documents, folder=folder)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise Damaged(
+            f"sidecar cannot be read ({error})", where=str(folder), todo=f"Remove {folder} and run 'beeld refresh'"
+        ) from error
+
+
+def load_state(raw: Path, bron: str, tabel: str) -> State:
+    """The state of one table; an empty one when it was never fetched."""
+    path = table_folder(raw, bron, tabel) / STATE
+    if not path.exists():
+        return State()
+    try:
+        return State(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise Damaged(
+            f"state cannot be read ({error})", where=str(path), todo=f"Remove {path} and run 'beeld refresh'"
+        ) from error
+
+
+def save_state(raw: Path, bron: str, tabel: str, state: State) -> None:
+    """Replace the state of one table in one step."""
+    folder = table_folder(raw, bron, tabel)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / STATE, asdict(state))
+
+
+def current_snapshot(raw: Path, bron: str, tabel: str) -> Snapshot | None:
+    """The snapshot in use, or None when the table was never delivered."""
+    state = load_state(raw, bron, tabel)
+    return load_snapshot(table_folder(raw, bron, tabel) / state.snapshot) if state.snapshot else None
+
+
+def find_snapshot(folder: Path, sha256: str) -> Snapshot | None:
+    """The archived snapshot with this sha256 in the folder of its table, or None."""
+    place = folder / sha256[:16]
+    snapshot = load_snapshot(place) if place.is_dir() else None
+    return snapshot if snapshot is not None and snapshot.sha256 == sha256 else None
+
+
+def accept(raw: Path, snapshot: Snapshot, kenmerk: str) -> None:
+    """`snapshot` is the one in use from now on; the last fault is forgotten."""
+    save_state(raw, snapshot.bron, snapshot.tabel, State(snapshot.folder.name, now(), kenmerk=kenmerk))
+
+
+def record_fault(raw: Path, bron: str, tabel: str, message: str) -> State:
+    """Note a failed look at the source beside the snapshot that stays in use."""
+    state = load_state(raw, bron, tabel)
+    moment = now()
+    state = replace(state, gecontroleerd=moment, laatste_fout=message, fout_sinds=state.fout_sinds or moment)
+    save_state(raw, bron, tabel, state)
+    return state
+
+
+def all_states(raw: Path) -> Iterator[tuple[str, str, State]]:
+    """Every table that was ever looked at: bron, tabel, state."""
+    for path in sorted(raw.glob(f"*/*/{STATE}")):
+        yield path.parent.parent.name, path.parent.name, load_state(raw, path.parent.parent.name, path.parent.name)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON with sorted keys, in one step: readers see the old or the new file."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    _sync(temporary)
+    os.replace(temporary, path)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

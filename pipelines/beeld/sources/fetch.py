@@ -1,0 +1,154 @@
+"""What every refresh begins with: look at each source, fetch what changed, keep the last good delivery where a source fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import httpx
+
+from beeld.errors import BeeldError, SourceChanged, SourceUnreachable
+from beeld.settings import Settings
+from beeld.sources import archive, odata_v3, ogc
+from beeld.sources.archive import Snapshot
+from beeld.sources.declarations import Source, Table
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """How one declared table stands after a look at the source: its snapshot (None: never delivered) and what went wrong."""
+
+    source: Source
+    table: Table
+    snapshot: Snapshot | None
+    status: str
+    """actueel, verouderd (the last look failed, the last good delivery stands) or niet_geleverd."""
+    warning: str = ""
+    fetched: bool = False
+
+
+@dataclass(frozen=True)
+class Look:
+    """How to look at the sources: the client, whether the network may be used, and whether every fault is fatal."""
+
+    settings: Settings
+    client: httpx.Client | None
+    strict: bool = False
+    progress: Progress = lambda _message: None
+
+
+def deliveries(look: Look, sources: Mapping[str, Source]) -> list[Delivered]:
+    """The state of every declared table of every source that is switched on, after fetching what changed.
+
+    Raises SourceUnreachable or SourceChanged for a required table without an earlier snapshot, after all other sources have had
+    their turn (with `strict`: for any table).
+    """
+    results: list[Delivered] = []
+    faults: list[BeeldError] = []
+    catalogues = Catalogues(look)
+    for source in _switched_on(look.settings, sources):
+        for table in source.tabellen:
+            try:
+                results.append(delivery(look, source, table, catalogues))
+            except (SourceUnreachable, SourceChanged) as error:
+                faults.append(error)
+    if faults:
+        raise max(faults, key=lambda error: error.exit_code if len({f.exit_code for f in faults}) > 1 else 0)
+    return results
+
+
+def _switched_on(settings: Settings, sources: Mapping[str, Source]) -> Iterable[Source]:
+    return [source for name, source in sources.items() if name not in settings.switched_off]
+
+
+class Catalogues:
+    """The catalogue of each OData host, read at most once per refresh; a host that fails is remembered as failing."""
+
+    def __init__(self, look: Look) -> None:
+        self._look = look
+        self._read: dict[str, dict[str, odata_v3.CatalogueEntry] | BeeldError] = {}
+
+    def entry(self, source: Source, table: Table) -> odata_v3.CatalogueEntry | None:
+        """What the host's catalogue says of a table, None when it does not list it. Raises what reading the catalogue raised."""
+        known = self._read.get(source.dienst)
+        if known is None:
+            assert self._look.client is not None
+            try:
+                known = odata_v3.catalogue(self._look.client, self._look.settings.urls[source.dienst], f"{source.bron} catalogue")
+            except BeeldError as error:
+                known = error
+            self._read[source.dienst] = known
+        if isinstance(known, BeeldError):
+            raise known
+        return known.get(table.tabel.lower())
+
+
+def delivery(look: Look, source: Source, table: Table, catalogues: Catalogues) -> Delivered:
+    """Look at one table and fetch it when it changed; on a fault the last good snapshot stands, with a warning."""
+    raw = look.settings.raw
+    previous = archive.current_snapshot(raw, source.bron, table.tabel)
+    only = look.settings.only_sources
+    if look.client is None or (only is not None and source.bron not in only):
+        return _from_archive(source, table, previous)
+    try:
+        return _look_at(look, source, table, previous, catalogues)
+    except BeeldError as error:
+        fault = _as_source_fault(error, source, table)
+        archive.record_fault(raw, source.bron, table.tabel, fault.message)
+        if look.strict or (previous is None and source.verplicht):
+            raise fault from error
+        kept = (
+            f"the figures fetched at {previous.opgehaald} stand" if previous else "nothing was ever delivered, so it is left out"
+        )
+        status = "verouderd" if previous else "niet_geleverd"
+        return Delivered(source, table, previous, status, f"{fault.message} {kept.capitalize()}.")
+
+
+def _from_archive(source: Source, table: Table, previous: Snapshot | None) -> Delivered:
+    return Delivered(source, table, previous, "actueel" if previous else "niet_geleverd")
+
+
+def _as_source_fault(error: BeeldError, source: Source, table: Table) -> BeeldError:
+    """Every fault names source and table, also one that arose while reading the host's catalogue."""
+    kind = SourceChanged if isinstance(error, SourceChanged) else SourceUnreachable
+    where = error.where if table.tabel in error.where else f"{source.bron} {table.tabel} ({error.where or 'source'})"
+    return kind(error.what, where=where, kept=error.kept, todo=error.todo)
+
+
+def _look_at(look: Look, source: Source, table: Table, previous: Snapshot | None, catalogues: Catalogues) -> Delivered:
+    assert look.client is not None
+    raw, base = look.settings.raw, look.settings.urls[source.dienst]
+    if source.protocol == "ogc_features":
+        mark = ogc.fingerprint(look.client, base, source, table)
+    else:
+        entry = catalogues.entry(source, table)
+        if entry is None:
+            return _not_listed(source, table, previous)
+        mark = entry.gewijzigd
+    state = archive.load_state(raw, source.bron, table.tabel)
+    if previous is not None and state.kenmerk == mark:
+        archive.accept(raw, previous, mark)
+        return Delivered(source, table, previous, "actueel")
+    snapshot = _fetch(look, source, table, previous)
+    archive.accept(raw, snapshot, mark)
+    return Delivered(source, table, snapshot, "actueel", fetched=True)
+
+
+def _fetch(look: Look, source: Source, table: Table, previous: Snapshot | None) -> Snapshot:
+    assert look.client is not None
+    settings = look.settings
+    base, scratch = settings.urls[source.dienst], settings.build
+    if source.protocol == "ogc_features":
+        return ogc.fetch(look.client, base, source, table, raw=settings.raw, scratch=scratch, progress=look.progress)
+    return odata_v3.fetch(
+        look.client, base, source, table, raw=settings.raw, scratch=scratch, previous=previous, progress=look.progress
+    )
+
+
+def _not_listed(source: Source, table: Table, previous: Snapshot | None) -> Delivered:
+    warning = f"{source.bron} {table.tabel}: the catalogue of the host does not list this table."
+    if previous is not None:
+        return Delivered(source, table, previous, "verouderd", f"{warning} The figures fetched at {previous.opgehaald} stand.")
+    return Delivered(source, table, None, "niet_geleverd", f"{warning} It counts as not delivered.")

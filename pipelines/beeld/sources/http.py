@@ -1,0 +1,207 @@
+"""One HTTP client for every source: bounded, patient, and deaf to what is not an answer.
+
+Policy from facts/CBS.md section 1.8 and RELIABILITY.md section F: connect 10 s, read 120 s, IPv4, five tries with exponential
+backoff, Retry-After honoured up to 120 s, no redirect to another origin, at most 512 MiB and ten minutes per reply.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+import orjson
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+
+from beeld.errors import BeeldError, SourceChanged, SourceUnreachable
+from beeld.settings import is_loopback
+
+MAX_BYTES = 512 * 1024 * 1024
+MAX_SECONDS = 600.0
+TRIES = 5
+BACKOFF = (1.0, 2.0, 4.0, 8.0)
+RETRY_AFTER_CAP = 120.0
+
+
+class NotFound(BeeldError):
+    """The source answers 404: the thing asked for does not exist there."""
+
+    exit_code = 3
+
+
+class _TryAgain(Exception):
+    """A failure that may pass: carries what to say when it does not, and how long the source asked to wait."""
+
+    def __init__(self, error: BeeldError, wait: float | None = None) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.wait = wait
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One complete reply: the body as received (after transfer decoding) and what the reader needs of its head."""
+
+    url: str
+    body: bytes
+    content_crs: str = ""
+
+
+def open_client(transport: httpx.BaseTransport | None = None) -> httpx.Client:
+    """A client with this project's limits; `transport` replaces the network (embedded example)."""
+    return httpx.Client(
+        transport=transport or httpx.HTTPTransport(local_address="0.0.0.0"),  # noqa: S104 - IPv4 only, nothing listens
+        timeout=httpx.Timeout(120.0, connect=10.0),
+        follow_redirects=False,
+        headers={"accept": "application/json", "accept-encoding": "gzip", "user-agent": "beeld-van-de-wijk"},
+    )
+
+
+def get_json(client: httpx.Client, url: str, *, where: str) -> tuple[Reply, dict[str, Any]]:
+    """The JSON object at `url` and the reply it came in; `where` names source and table in messages.
+
+    Raises SourceUnreachable (down, cut off, truncated after five tries), SourceChanged (HTML, empty, not an object, a redirect
+    elsewhere) and NotFound.
+    """
+
+    def attempt() -> tuple[Reply, dict[str, Any]]:
+        reply = _receive(client, url, where)
+        return reply, _decode(reply, where)
+
+    return _patiently(attempt)
+
+
+def get_text(client: httpx.Client, url: str, *, where: str) -> str:
+    """The body at `url` as text, for the few plain answers such as `$count`."""
+    return _patiently(lambda: _receive(client, url, where)).body.decode("utf-8", errors="replace")
+
+
+Answer = TypeVar("Answer")
+
+
+def _patiently(attempt: Callable[[], Answer]) -> Answer:
+    retrying = Retrying(
+        stop=stop_after_attempt(TRIES),
+        wait=_pause,
+        retry=retry_if_exception_type(_TryAgain),
+        sleep=lambda seconds: _sleep(seconds),
+        reraise=True,
+    )
+    try:
+        return retrying(attempt)
+    except _TryAgain as failure:
+        raise failure.error from failure
+
+
+def _sleep(seconds: float) -> None:
+    """Waits between tries; a function of its own so that tests can run on a fake clock."""
+    time.sleep(seconds)
+
+
+def _pause(state: RetryCallState) -> float:
+    failure = state.outcome.exception() if state.outcome else None
+    if isinstance(failure, _TryAgain) and failure.wait is not None:
+        return min(failure.wait, RETRY_AFTER_CAP)
+    base = BACKOFF[min(state.attempt_number, len(BACKOFF)) - 1]
+    return base * (1 + 0.1 * random.random())  # noqa: S311 - jitter, not a secret
+
+
+def _receive(client: httpx.Client, url: str, where: str) -> Reply:
+    target = url
+    for _ in range(4):
+        try:
+            with client.stream("GET", target) as response:
+                if response.is_redirect:
+                    target = _redirect(target, response.headers.get("location", ""), where)
+                    continue
+                body = _read(response, where)
+                _refuse_status(response, body, where)
+                return Reply(target, body, response.headers.get("content-crs", ""))
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            problem = SourceUnreachable(
+                f"{type(error).__name__}: {error or 'no reply'} after {TRIES} tries of {target}", where=where
+            )
+            raise _TryAgain(problem) from error
+    raise SourceChanged(f"redirects in a circle at {url}", where=where)
+
+
+def _redirect(url: str, location: str, where: str) -> str:
+    target = urljoin(url, location)
+    if origin(target) != origin(url):
+        raise SourceChanged(f"redirects to another place: {safe(location)}", where=where)
+    return target
+
+
+def origin(url: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port: what a redirect or a next link may not change."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", parts.port
+
+
+def follow(base: str, link: str, where: str) -> str:
+    """`link` (absolute or relative) as an address on the same origin as `base`; SourceChanged when it leads elsewhere."""
+    target = urljoin(base, link)
+    scheme, host, _ = origin(target)
+    if origin(target) != origin(base) or (scheme != "https" and not is_loopback(host)):
+        raise SourceChanged(f"next link leads to another place: {safe(link)}", where=where)
+    return target
+
+
+def _read(response: httpx.Response, where: str) -> bytes:
+    started = time.monotonic()
+    parts: list[bytes] = []
+    size = 0
+    for part in response.iter_bytes():
+        size += len(part)
+        if size > MAX_BYTES:
+            raise SourceChanged(f"reply is larger than {MAX_BYTES} bytes", where=where)
+        if time.monotonic() - started > MAX_SECONDS:
+            raise SourceUnreachable(f"reply takes longer than {MAX_SECONDS:.0f} s", where=where)
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _refuse_status(response: httpx.Response, body: bytes, where: str) -> None:
+    status = response.status_code
+    if status < 400:
+        return
+    said = safe(body[:400].decode("utf-8", errors="replace"))
+    if status == 404:
+        raise NotFound(f"answers 404 for {response.url}", where=where)
+    if b"more than 10000" in body:
+        raise SourceChanged(f"refuses the request as too large: {said}", where=where)
+    problem = SourceUnreachable(f"answers {status}: {said}", where=where)
+    if status >= 500 or status in (408, 429):
+        raise _TryAgain(problem, _retry_after(response))
+    raise problem
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    value = response.headers.get("retry-after", "")
+    return float(value) if value.isdigit() else None
+
+
+def _decode(reply: Reply, where: str) -> dict[str, Any]:
+    text = reply.body.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not text:
+        raise SourceChanged("answers with an empty body", where=where)
+    if text[:1] not in (b"{", b"["):
+        raise SourceChanged(
+            f"answers something that is not JSON: {safe(text[:200].decode('utf-8', errors='replace'))}", where=where
+        )
+    try:
+        content = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise _TryAgain(SourceUnreachable(f"reply is cut off after {len(reply.body)} bytes ({error})", where=where)) from error
+    if not isinstance(content, dict):
+        raise SourceChanged("answers a JSON list where an object belongs", where=where)
+    return content
+
+
+def safe(text: str) -> str:
+    """At most 80 printable characters of an untrusted text, on one line."""
+    return "".join(char if char.isprintable() else " " for char in " ".join(text.split()))[:80]

@@ -1,0 +1,150 @@
+"""OGC API Features as PDOK serves it (facts/CBS.md section 11): one collection, one year, page after page into the raw archive."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import orjson
+
+from beeld.errors import SourceChanged
+from beeld.sources.archive import Delivery, Snapshot
+from beeld.sources.declarations import Source, Table
+from beeld.sources.http import NotFound, Reply, follow, get_json
+
+RD_NEW = "http://www.opengis.net/def/crs/EPSG/0/28992"
+LIMIT = 1000
+MAX_PAGES = 500
+ITEMS = "items"
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One area as delivered: code, name, year of the boundary, GeoJSON geometry and the CRS its coordinates are in."""
+
+    code: str
+    name: str
+    year: int
+    geometry: dict[str, Any] | None
+    crs: str
+
+
+def fingerprint(client: httpx.Client, base: str, source: Source, table: Table) -> str:
+    """What the service says of the collection, as a hash: as long as it does not change, no features are fetched again.
+
+    A service without a description of the collection always gives the same fingerprint: a boundary of a given year is final.
+    """
+    where = f"{source.bron} {table.tabel}"
+    try:
+        _, content = get_json(client, f"{base}{source.pad}/collections/{table.tabel}?f=json", where=where)
+    except NotFound:
+        return "geen beschrijving"
+    steady = {key: content.get(key) for key in ("id", "title", "updated", "extent", "itemType", "storageCrs")}
+    return hashlib.sha256(orjson.dumps(steady, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def fetch(
+    client: httpx.Client,
+    base: str,
+    source: Source,
+    table: Table,
+    *,
+    raw: Path,
+    scratch: Path,
+    progress: Callable[[str], None],
+) -> Snapshot:
+    """Fetch the newest of the declared years that the collection has; SourceChanged when it has none of them."""
+    where = f"{source.bron} {table.tabel}"
+    for year in table.jaren:
+        delivery = Delivery(scratch, source.bron, table.tabel)
+        url = f"{base}{source.pad}/collections/{table.tabel}/items?f=json&limit={LIMIT}&crs={quote(RD_NEW, safe='')}&jaarcode={year}"
+        count = _store(client, url, table, delivery, where, progress)
+        if count:
+            return delivery.archive(
+                raw,
+                gewijzigd="",
+                licentie=source.licentie,
+                url=f"{base}{source.pad}/collections/{table.tabel}",
+                titel=source.titel,
+                rijen=count,
+            )
+    raise SourceChanged(f"has no features of {', '.join(map(str, table.jaren))}", where=where)
+
+
+def _store(client: httpx.Client, url: str, table: Table, delivery: Delivery, where: str, progress: Callable[[str], None]) -> int:
+    seen: set[str] = set()
+    visited: set[str] = set()
+    target: str | None = url
+    while target is not None:
+        if target in visited:
+            raise SourceChanged("next links go in a circle", where=where)
+        if len(visited) >= MAX_PAGES:
+            raise SourceChanged(f"delivers more than {MAX_PAGES} pages", where=where)
+        visited.add(target)
+        try:
+            reply, content = get_json(client, target, where=where)
+        except NotFound:
+            if len(visited) > 1:
+                raise
+            return 0
+        features = _features(content, where)
+        for feature in features:
+            key = f"{feature.get('properties', {}).get('jrstatcode')} {feature.get('properties', {}).get('statcode')}"
+            if key in seen:
+                raise SourceChanged(f"delivers feature {key} twice (a page served twice?)", where=where)
+            seen.add(key)
+        if features:
+            delivery.add(f"{ITEMS}-{len(visited):04d}", target, _with_crs(reply, content))
+        progress(f"{where}: page {len(visited)}, {len(seen)} features")
+        links = content.get("links") or []
+        target = next((follow(target, str(link["href"]), where) for link in links if link.get("rel") == "next"), None)
+    return len([key for key in seen if table.jaren and int(key[:4]) in table.jaren])
+
+
+def _with_crs(reply: Reply, content: dict[str, Any]) -> bytes:
+    """The body as received; where only the HTTP header names the CRS, the header is kept beside the body in an envelope."""
+    if not reply.content_crs or "crs" in content:
+        return reply.body
+    return orjson.dumps({"content_crs": reply.content_crs.strip("<> ")})[:-1] + b',"body":' + reply.body.strip() + b"}"
+
+
+def _features(content: dict[str, Any], where: str) -> list[dict[str, Any]]:
+    features = content.get("features")
+    if not isinstance(features, list):
+        raise SourceChanged("reply has no list 'features'", where=where)
+    for feature in features:
+        properties = feature.get("properties") or {}
+        year = str(properties.get("jrstatcode") or "")[:4]
+        if not properties.get("statcode") or not year.isdigit():
+            raise SourceChanged("a feature lacks statcode or jrstatcode", where=where)
+    return features
+
+
+def read_features(snapshot: Snapshot, years: tuple[int, ...]) -> Iterator[Feature]:
+    """The features of an archived collection, of the newest declared year that it holds."""
+    found: list[Feature] = []
+    for document in snapshot.names(f"{ITEMS}-"):
+        content = orjson.loads(snapshot.read(document))
+        header = ""
+        if "content_crs" in content:
+            header, content = content["content_crs"], content["body"]
+        crs = header or str(((content.get("crs") or {}).get("properties") or {}).get("name") or "")
+        for feature in content["features"]:
+            properties = feature["properties"]
+            found.append(
+                Feature(
+                    str(properties["statcode"]).strip().upper(),
+                    str(properties.get("statnaam") or "").strip(),
+                    int(str(properties["jrstatcode"])[:4]),
+                    feature.get("geometry"),
+                    crs,
+                )
+            )
+    available = {feature.year for feature in found}
+    year = next((year for year in years if year in available), None)
+    yield from (feature for feature in found if feature.year == year)

@@ -1,0 +1,1 @@
+"""From archived bytes to indicators, scores and signals: plain functions over DuckDB."""

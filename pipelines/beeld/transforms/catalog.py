@@ -1,0 +1,173 @@
+"""The catalogue: indicators, themes and named unions, read from `transforms/*.yaml` into frozen models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from beeld.errors import UsageError
+from beeld.sources.declarations import (
+    Declaration,
+    Identifier,
+    Source,
+    load_sources,
+    read_yaml,
+    validated,
+    with_example_expectations,
+)
+from beeld.transforms.formulas import Formula, Reference, parse
+
+FAMILIES = ("inkomen", "politie", "omgeving", "lokaal")
+"""Source families that can carry a theme; METHOD.md section 7 (a), (b), (c), (d)."""
+
+Use = Literal["beschrijven", "vergelijken", "trend", "selecteren", "evalueren"]
+
+
+class Indicator(Declaration):
+    """One figure of the catalogue."""
+
+    titel: str
+    uitleg: str
+    thema: Identifier
+    rol: Literal["kern", "aanvullend", "context", "validatie"]
+    familie: Literal["inkomen", "politie", "omgeving", "lokaal", "bevolking"]
+    soort: Literal["telling", "registratie", "steekproef", "modelschatting", "afstand", "score"]
+    eenheid: str
+    decimalen: int = Field(ge=0, le=6)
+    richting: Literal["gunstig", "ongunstig", "neutraal"]
+    bron: Identifier
+    formule: str
+    noemer: str | None = None
+    """Column by which a published mean is weighted; a formula brings its own."""
+    bereik: tuple[float, float] | None = None
+    foutmodel: Literal["binomiaal", "poisson", "telling", "aangenomen", "geen"] = "geen"
+    samenvoegen: Literal["som", "verhouding", "gewogen", "nee"]
+    krimp: bool = False
+    percentiel: Literal["nl", "stedelijkheid"] = "nl"
+    gebruik: tuple[Use, ...]
+    werknaam: str | None = None
+    kanttekening: str = ""
+    voorbeeld: Mapping[str, float | None]
+
+    @cached_property
+    def parsed(self) -> Formula:
+        """The formula; parsed once."""
+        return parse(self.formule, self.bron, f"transforms/indicatoren.yaml: {self.titel}")
+
+    @cached_property
+    def weight(self) -> Reference | None:
+        """The column that weighs a published figure, None for a rate or where none is declared."""
+        if self.noemer is None or self.parsed.noemer is not None:
+            return None
+        return parse(self.noemer, self.bron, f"transforms/indicatoren.yaml: {self.titel}").teller.references[0]
+
+
+class Theme(Declaration):
+    """One theme of the profile."""
+
+    nummer: int
+    titel: str
+    uitdaging: bool = False
+    kracht: bool = False
+    beslisregel: bool = False
+    geen_cijfer: tuple[str, ...] = ()
+
+
+class Union(Declaration):
+    """A named union of whole buurten; `indeling_jaar` is the division of its codes."""
+
+    id: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
+    naam: str
+    buurten: tuple[str, ...] = Field(min_length=1)
+    indeling_jaar: int
+
+    @property
+    def code(self) -> str:
+        """`SG-` and the id."""
+        return f"SG-{self.id}"
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Everything that is declared: what is fetched and what is computed from it."""
+
+    sources: Mapping[str, Source]
+    indicators: Mapping[str, Indicator]
+    themes: Mapping[str, Theme]
+    unions: tuple[Union, ...]
+
+    def of_theme(self, theme: str) -> list[str]:
+        """Ids of the indicators of a theme, in the order of the catalogue."""
+        return [name for name, indicator in self.indicators.items() if indicator.thema == theme]
+
+    def core(self, theme: str) -> list[str]:
+        """Ids of the indicators that make the theme score: rol kern with a direction."""
+        chosen = [name for name in self.of_theme(theme) if self.indicators[name].rol == "kern"]
+        return [name for name in chosen if self.indicators[name].richting != "neutraal"]
+
+    @property
+    def scored_themes(self) -> list[str]:
+        """Themes with at least one core indicator, in their own order."""
+        return [name for name in self.themes if self.core(name)]
+
+
+def load_catalog(project: Path, home: Path | None = None, *, example: bool = False) -> Catalog:
+    """The catalogue of `project`, with the unions of `home/gebieden.yaml` added.
+
+    Raises UsageError that names file, entry and mistake: an unknown source, column or theme, a formula that is not allowed, a
+    worked example that does not come out.
+    """
+    sources = load_sources(project / "sources")
+    if example:
+        sources = with_example_expectations(sources, project / "sources" / "voorbeeld.yaml")
+    path = project / "transforms" / "indicatoren.yaml"
+    indicators = {name: validated(Indicator, entry, path, name) for name, entry in read_yaml(path).items()}
+    theme_path = project / "transforms" / "themas.yaml"
+    themes = {name: validated(Theme, entry, theme_path, name) for name, entry in read_yaml(theme_path).items()}
+    for name, indicator in indicators.items():
+        _refuse_wrong(name, indicator, sources, themes, str(path))
+    return Catalog(sources, indicators, dict(sorted(themes.items(), key=lambda item: item[1].nummer)), _unions(project, home))
+
+
+def _unions(project: Path, home: Path | None) -> tuple[Union, ...]:
+    found: dict[str, Union] = {}
+    for path in (project / "transforms" / "gebieden.yaml", *((home / "gebieden.yaml",) if home else ())):
+        if not path.is_file():
+            continue
+        try:
+            entries = TypeAdapter(list[Union]).validate_python(read_yaml(path) or [])
+        except ValidationError as error:
+            raise UsageError(f"unions cannot be read: {error}", where=str(path), todo="Mend the file") from error
+        found |= {union.code: union for union in entries}
+    return tuple(found.values())
+
+
+def _refuse_wrong(name: str, indicator: Indicator, sources: Mapping[str, Source], themes: Mapping[str, Theme], path: str) -> None:
+    where = f"{path}: {name}"
+    if indicator.thema not in themes:
+        raise UsageError(f"theme '{indicator.thema}' is not in themas.yaml", where=where)
+    references = [*indicator.parsed.references, *([indicator.weight] if indicator.weight else [])]
+    for reference in references:
+        source = sources.get(reference.bron)
+        if source is None:
+            raise UsageError(f"source '{reference.bron}' is not declared", where=where)
+        if reference.kolom not in source.kolommen:
+            raise UsageError(f"source '{reference.bron}' declares no column '{reference.kolom}'", where=where)
+    expected = indicator.voorbeeld.get("waarde")
+    outcome = indicator.parsed.value({**_missing_as_none(indicator), **indicator.voorbeeld})
+    if (expected is None) != (outcome is None) or (
+        outcome is not None and expected is not None and abs(outcome - expected) > 1e-9
+    ):
+        raise UsageError(
+            f"the worked example gives {outcome}, not {expected}", where=where, todo="Mend the formula or the example"
+        )
+
+
+def _missing_as_none(indicator: Indicator) -> dict[str, Any]:
+    own = indicator.bron
+    return {(r.kolom if r.bron == own else f"{r.bron}.{r.kolom}"): None for r in indicator.parsed.references}

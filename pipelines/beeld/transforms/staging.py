@@ -1,0 +1,265 @@
+"""From archived pages to `basis.<bron>`: canonical codes, one row per gebied and peiljaar, one status per cell.
+
+    basis.<bron>: tabel, gebiedscode, naam, peiljaar, indeling_jaar, voorlopig, getypeerd, then per declared column
+                  getal: <kolom> DOUBLE and <kolom>_status VARCHAR;  tekst: <kolom> VARCHAR
+
+Cells become statuses as CONTRACT.md says: Untyped `.` onbekend, `x` geheim, `-` 0, empty niet_van_toepassing; Typed null onbekend;
+a topic that is empty for every area of a year niet_geleverd, and so is a topic that the table does not have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from beeld.errors import SourceChanged
+from beeld.sources import odata_v3
+from beeld.sources.archive import Snapshot
+from beeld.sources.columns import Layout
+from beeld.sources.declarations import Source, Table
+from beeld.transforms.codes import normalise
+
+VALID_SHARE = 0.995
+"""Share of region codes that must be codes (RELIABILITY.md F32)."""
+
+NUMBER = r"-?\d+(\.\d+)?"
+
+
+@dataclass(frozen=True)
+class Staged:
+    """What one snapshot added to `basis.<bron>`: its layout, the years it holds and the number of rows."""
+
+    source: Source
+    table: Table
+    snapshot: Snapshot
+    layout: Layout
+    years: tuple[int, ...]
+    rows: int
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The columns that share one selection of dimension members, with their raw cells."""
+
+    selection: Mapping[str, str]
+    columns: tuple[str, ...]
+
+
+def create_basis(con: duckdb.DuckDBPyConnection, source: Source) -> None:
+    """An empty `basis.<bron>` for a source."""
+    fixed = "tabel varchar, gebiedscode varchar, naam varchar, peiljaar integer, indeling_jaar integer, voorlopig boolean, getypeerd boolean"
+    columns = "".join(
+        f', "{name}" varchar' if column.soort == "tekst" else f', "{name}" double, "{name}_status" varchar'
+        for name, column in source.kolommen.items()
+    )
+    con.execute("create schema if not exists basis")
+    con.execute(f'create or replace table basis."{source.bron}" ({fixed}{columns})')
+
+
+def stage(con: duckdb.DuckDBPyConnection, source: Source, table: Table, snapshot: Snapshot, year_from: int) -> Staged:
+    """Add one snapshot to `basis.<bron>`; peiljaren before `year_from` are left out.
+
+    Raises SourceChanged when codes are not codes, rows repeat, or a cell is neither a number nor a known sign for missing.
+    """
+    where = f"{source.bron} {table.tabel}"
+    layout = odata_v3.read_layout(snapshot, source, table)
+    untyped = odata_v3.data_set_of(snapshot) == odata_v3.UNTYPED
+    pieces = _pieces(source, layout)
+    raw = _collect(snapshot, table, layout, pieces, untyped, where)
+    for number, (piece, cells) in enumerate(zip(pieces, raw, strict=True)):
+        _parse(con, number, source, layout, piece, cells, untyped=untyped, where=where)
+    _register_names(con, snapshot, layout)
+    years, rows = _append(con, source, table, layout, pieces, untyped=untyped, year_from=year_from, where=where)
+    _mark_undelivered(con, source, table, layout, untyped=untyped)
+    return Staged(source, table, snapshot, layout, years, rows)
+
+
+def _pieces(source: Source, layout: Layout) -> list[Piece]:
+    groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for name in layout.columns:
+        selection = {**source.dimensies, **source.kolommen[name].dimensies}
+        groups.setdefault(tuple(sorted(selection.items())), []).append(name)
+    return [Piece(dict(selection), tuple(names)) for selection, names in groups.items()]
+
+
+def _collect(
+    snapshot: Snapshot, table: Table, layout: Layout, pieces: Sequence[Piece], untyped: bool, where: str
+) -> list[dict[str, list[Any]]]:
+    """Per piece the raw cells as lists: `gebiedscode`, `peiljaar`, and one list per declared column."""
+    stored: list[dict[str, list[Any]]] = [
+        {"gebiedscode": [], "peiljaar": [], **{name: [] for name in piece.columns}} for piece in pieces
+    ]
+    total = refused = 0
+    codes: dict[str, str | None] = {}
+    for rows in odata_v3.read_rows(snapshot, odata_v3.UNTYPED if untyped else odata_v3.TYPED):
+        total += len(rows)
+        for row in rows:
+            year = _year(row, table, layout)
+            text = row[layout.region]
+            code = codes[text] if text in codes else codes.setdefault(text, normalise(str(text)))
+            if code is None:
+                refused += 1
+            if year is None or code is None:
+                continue
+            for piece, cells in zip(pieces, stored, strict=True):
+                if any(row[dimension].strip() != member for dimension, member in piece.selection.items()):
+                    continue
+                cells["gebiedscode"].append(code)
+                cells["peiljaar"].append(year)
+                for name in piece.columns:
+                    cells[name].append(row[layout.columns[name]])
+    if total == 0 or refused > total * (1 - VALID_SHARE):
+        raise SourceChanged(f"{refused} of {total} rows have no known region code in {layout.region}", where=where)
+    return stored
+
+
+def _year(row: Mapping[str, Any], table: Table, layout: Layout) -> int | None:
+    if layout.time is None:
+        return table.peiljaar
+    annual = odata_v3.ANNUAL.match(str(row[layout.time]).strip())
+    return int(annual.group(1)) if annual else None
+
+
+def _parse(
+    con: duckdb.DuckDBPyConnection,
+    number: int,
+    source: Source,
+    layout: Layout,
+    piece: Piece,
+    cells: Mapping[str, list[Any]],
+    *,
+    untyped: bool,
+    where: str,
+) -> None:
+    """Temp table `stuk_<number>`: the piece with values and statuses; SourceChanged for a cell that is neither."""
+    types = {name: pa.string() if untyped or source.kolommen[name].soort == "tekst" else pa.float64() for name in piece.columns}
+    arrays: dict[str, Any] = {
+        "gebiedscode": pa.array(cells["gebiedscode"]),
+        "peiljaar": pa.array(cells["peiljaar"], pa.int32()),
+    }
+    for name in piece.columns:
+        try:
+            arrays[name] = pa.array(cells[name], types[name])
+        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            raise SourceChanged(f"column {layout.columns[name]} ({name}) changed its type: {error}", where=where) from error
+    con.register("ruw_stuk", pa.table(arrays))
+    parsed = ", ".join(_cell_sql(name, source.kolommen[name].soort, untyped) for name in piece.columns)
+    con.execute(f"create or replace temp table stuk_{number} as select gebiedscode, peiljaar, {parsed} from ruw_stuk")
+    numbers = [name for name in piece.columns if source.kolommen[name].soort == "getal"]
+    for name in numbers:
+        wrong = (
+            con.execute(
+                f"""select trim("{name}"::varchar) from ruw_stuk
+            where gebiedscode in (select gebiedscode from stuk_{number} where "{name}_status" = 'ongeldig')
+            and not regexp_full_match(trim("{name}"::varchar), ?) and trim("{name}"::varchar) not in ('.', '-', 'x', '')
+            limit 1""",
+                [NUMBER],
+            ).fetchone()
+            if untyped
+            else None
+        )
+        if wrong:
+            raise SourceChanged(
+                f"column {layout.columns[name]} ({name}) holds '{wrong[0][:80]}', which is no number", where=where
+            )
+    con.unregister("ruw_stuk")
+    twice = con.execute(
+        f"select gebiedscode, peiljaar from stuk_{number} group by all having count(*) > 1 order by all limit 1"
+    ).fetchone()
+    if twice:
+        raise SourceChanged(f"delivers {twice[0]} {twice[1]} more than once", where=where)
+
+
+def _cell_sql(name: str, kind: str, untyped: bool) -> str:
+    cell = f'"{name}"'
+    text = f"trim({cell})"
+    if kind == "tekst":
+        return f"case when {text} in ('', '.') then null else {text} end as {cell}"
+    if not untyped:
+        return f"{cell}, case when {cell} is null then 'onbekend' else 'ok' end as \"{name}_status\""
+    number = f"regexp_full_match({text}, '{NUMBER}')"
+    return (
+        f"case when {text} = '-' then 0.0 when {number} then {text}::double end as {cell}, "
+        f"case when {text} = '-' or {number} then 'ok' when {text} = '.' then 'onbekend' when {text} = 'x' then 'geheim' "
+        f"when {text} is null or {text} = '' then 'niet_van_toepassing' else 'ongeldig' end as \"{name}_status\""
+    )
+
+
+def _register_names(con: duckdb.DuckDBPyConnection, snapshot: Snapshot, layout: Layout) -> None:
+    """Temp tables `namen` (gebiedscode, naam) and `voorlopige` (peiljaar) from the dimension tables."""
+    titles: dict[str, str] = {}
+    for page in odata_v3.read_rows(snapshot, layout.region):
+        for row in page:
+            code = normalise(str(row.get("Key") or ""))
+            if code:
+                titles[code] = " ".join(str(row.get("Title") or "").split()) or code
+    con.register("titels", pa.table({"gebiedscode": list(titles), "naam": list(titles.values())}))
+    con.execute("create or replace temp table namen as select * from titels")
+    con.unregister("titels")
+    years = [
+        int(match.group(1))
+        for page in (odata_v3.read_rows(snapshot, layout.time) if layout.time else ())
+        for row in page
+        if (match := odata_v3.ANNUAL.match(str(row.get("Key") or "").strip()))
+        and row.get("Status") not in ("Definitief", None, "")
+    ]
+    con.register("jaren", pa.table({"peiljaar": pa.array(years, pa.int32())}))
+    con.execute("create or replace temp table voorlopige as select * from jaren")
+    con.unregister("jaren")
+
+
+def _append(
+    con: duckdb.DuckDBPyConnection,
+    source: Source,
+    table: Table,
+    layout: Layout,
+    pieces: Sequence[Piece],
+    *,
+    untyped: bool,
+    year_from: int,
+    where: str,
+) -> tuple[tuple[int, ...], int]:
+    select: list[str] = []
+    for name, column in source.kolommen.items():
+        present = name in layout.columns
+        select.append(f'"{name}"' if present else "null")
+        if column.soort == "getal":
+            select.append(f"coalesce(\"{name}_status\", 'niet_geleverd')" if present else "'niet_geleverd'")
+    joined = "stuk_0" + "".join(f" full join stuk_{n} using (gebiedscode, peiljaar)" for n in range(1, len(pieces)))
+    con.execute(
+        f"""insert into basis."{source.bron}"
+        select ?, gebiedscode, coalesce(naam, gebiedscode), peiljaar, ?, peiljaar in (select peiljaar from voorlopige), ?,
+          {", ".join(select)}
+        from {joined} left join namen using (gebiedscode)
+        where peiljaar >= ?
+        order by gebiedscode, peiljaar""",
+        [table.tabel, table.indeling_jaar, not untyped, year_from],
+    )
+    found = con.execute(
+        f'select peiljaar, count(*) from basis."{source.bron}" where tabel = ? group by peiljaar order by peiljaar',
+        [table.tabel],
+    ).fetchall()
+    overlap = con.execute(
+        f'select gebiedscode, peiljaar from basis."{source.bron}" group by all having count(*) > 1 order by all limit 1'
+    ).fetchone()
+    if overlap:
+        raise SourceChanged(f"{overlap[0]} {overlap[1]} stands in two tables of this source", where=where)
+    return tuple(year for year, _ in found), sum(count for _, count in found)
+
+
+def _mark_undelivered(con: duckdb.DuckDBPyConnection, source: Source, table: Table, layout: Layout, *, untyped: bool) -> None:
+    """A topic that is empty for every area of a year has not been delivered for that year."""
+    empty = "niet_van_toepassing" if untyped else "onbekend"
+    for name in layout.columns:
+        if source.kolommen[name].soort == "getal":
+            con.execute(
+                f"""update basis."{source.bron}" set "{name}_status" = 'niet_geleverd'
+                where tabel = ? and peiljaar in (
+                  select peiljaar from basis."{source.bron}" where tabel = ?
+                  group by peiljaar having bool_and("{name}_status" = ?))""",
+                [table.tabel, table.tabel, empty],
+            )

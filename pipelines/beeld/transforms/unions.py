@@ -1,0 +1,150 @@
+"""Figures of a named union of whole buurten: sums over sums, weighted means, never a median (METHOD.md section 2).
+
+A figure is published when the parts that have a value hold at least 80 % of the denominator; otherwise onbekend, with the reason.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import duckdb
+
+from beeld.sources.declarations import Source
+from beeld.transforms.catalog import Catalog, Indicator
+from beeld.transforms.uncertainty import RELIABLE, Z95, rounding_variance
+
+COVERAGE = 0.80
+
+
+@dataclass(frozen=True)
+class Part:
+    """The cell of one buurt: value, its numerator and denominator (or weight), and the people who live there."""
+
+    waarde: float | None
+    teller: float | None
+    noemer: float | None
+    inwoners: float | None
+
+
+@dataclass(frozen=True)
+class Combined:
+    """The figure of the union: `waarde` None comes with a status and a reason."""
+
+    waarde: float | None
+    status: str
+    reden: str | None
+    teller: float | None = None
+    noemer: float | None = None
+
+
+def combine(indicator: Indicator, parts: Sequence[Part]) -> Combined:
+    """The figure of a union from the figures of its buurten, by the way that the catalogue declares."""
+    if indicator.samenvoegen == "nee":
+        return Combined(None, "niet_van_toepassing", "dit cijfer is niet samen te voegen")
+    present = [part for part in parts if part.waarde is not None]
+    if indicator.samenvoegen == "som":
+        if len(present) < len(parts):
+            return Combined(None, "onbekend", f"van {len(parts) - len(present)} van {len(parts)} buurten is er geen cijfer")
+        total = math.fsum(part.waarde for part in present if part.waarde is not None)
+        return Combined(total, "ok", None)
+    covered = coverage(parts)
+    if covered is None:
+        return Combined(None, "onbekend", "de noemer van een of meer buurten is onbekend")
+    if covered < COVERAGE:
+        return Combined(
+            None,
+            "onbekend",
+            f"de buurten met een cijfer dekken {covered:.0%} van de noemer, minder dan 80%".replace("%", " procent"),
+        )
+    weight = math.fsum(part.noemer or 0.0 for part in present)
+    if not weight:
+        return Combined(None, "geen_noemer", "de noemer is 0")
+    if indicator.samenvoegen == "verhouding":
+        count = math.fsum(part.teller or 0.0 for part in present)
+        return Combined(indicator.parsed.factor * count / weight, "ok", None, count, weight)
+    mean = math.fsum((part.noemer or 0.0) * (part.waarde or 0.0) for part in present) / weight
+    return Combined(mean, "ok", None, None, weight)
+
+
+def coverage(parts: Sequence[Part]) -> float | None:
+    """Share of the denominator that lies in parts with a value; by inhabitants where a part without a value lacks its denominator.
+
+    None when neither is known.
+    """
+    present = [part for part in parts if part.waarde is not None]
+    if any(part.noemer is None for part in present):
+        return None
+    weights = [part.noemer for part in parts]
+    if any(weight is None for weight in weights):
+        weights = [part.inwoners for part in parts]
+    if any(weight is None for weight in weights):
+        return None
+    total = math.fsum(weight or 0.0 for weight in weights)
+    covered = math.fsum(weight or 0.0 for part, weight in zip(parts, weights, strict=True) if part.waarde is not None)
+    return covered / total if total else None
+
+
+def standard_error(indicator: Indicator, source: Source, combined: Combined, cells: int) -> float | None:
+    """Standard error of a union's figure: the buurten of one gemeente share the sign of their rounding errors, so cells add up."""
+    if combined.waarde is None:
+        return None
+    bases = [source.kolommen[r.kolom].afronding if r.bron == source.bron else None for r in indicator.parsed.teller.references]
+    rounding = sum(rounding_variance(base, cells * bases.count(base)) for base in set(bases) if base is not None)
+    if indicator.foutmodel == "aangenomen" and source.aangenomen_marge is not None:
+        return source.aangenomen_marge / Z95
+    if indicator.foutmodel == "telling":
+        return math.sqrt(rounding)
+    if combined.teller is None or not combined.noemer:
+        return None
+    y, n = combined.teller, combined.noemer
+    spread = y if indicator.foutmodel == "poisson" else max(y * (1 - y / n), 0.0)
+    return indicator.parsed.factor * math.sqrt(spread + rounding) / n
+
+
+def compute_unions(con: duckdb.DuckDBPyConnection, catalog: Catalog, members: Mapping[str, Sequence[str]]) -> int:
+    """Add the rows of every union to `waarde`; returns how many. Provenance is that of its buurten."""
+    added = 0
+    for union, buurten in members.items():
+        rows = con.execute(
+            """select w.indicator, w.peiljaar, any_value(w.indeling_jaar), bool_or(w.voorlopig), any_value(w.bron_tabel),
+              any_value(w.bron_kolom), any_value(w.snapshot_sha256), max(w.reden) filter (w.status = 'ok'),
+              list((w.waarde, w.teller, w.noemer, g.inwoners) order by w.gebiedscode)
+            from waarde as w join gebied as g using (gebiedscode)
+            where list_contains(?, w.gebiedscode) group by w.indicator, w.peiljaar order by w.indicator, w.peiljaar""",
+            [list(buurten)],
+        ).fetchall()
+        for name, year, division, provisional, table, column, sha256, note, cells in rows:
+            indicator = catalog.indicators[name]
+            parts = [Part(*cell) for cell in cells]
+            combined = combine(indicator, parts)
+            error = standard_error(indicator, catalog.sources[indicator.bron], combined, sum(p.waarde is not None for p in parts))
+            low, high = _interval(indicator, combined.waarde, error)
+            reliable = (
+                None if error is None or combined.waarde is None else (error < RELIABLE * abs(combined.waarde) or error == 0)
+            )
+            con.execute(
+                "insert into waarde values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, null, ?, ?, ?, ?, ?)",
+                [
+                    union,
+                    name,
+                    year,
+                    division,
+                    combined.waarde,
+                    combined.status,
+                    combined.reden or note,
+                    combined.teller,
+                    combined.noemer,
+                ]
+                + [low, high, provisional, reliable, table, column, sha256],
+            )
+            added += 1
+    return added
+
+
+def _interval(indicator: Indicator, value: float | None, error: float | None) -> tuple[float | None, float | None]:
+    if value is None or error is None:
+        return None, None
+    low, high = indicator.bereik or (-math.inf, math.inf)
+    return max(low, value - Z95 * error), min(high, value + Z95 * error)

@@ -1,0 +1,1 @@
+"""Build, check and publish an immutable release; read it back."""

@@ -1,0 +1,165 @@
+"""The build database: every step from archived snapshots to checked tables, each a plain function over one DuckDB file in `bouw/`.
+
+Nothing here is seen by the public; `release.py` copies the public tables out of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from beeld.errors import SourceChanged
+from beeld.sources import ogc
+from beeld.sources.declarations import Source
+from beeld.sources.fetch import Delivered
+from beeld.sources.geometry import to_rd
+from beeld.transforms import areas, indicators, scores, staging, unions
+from beeld.transforms.catalog import Catalog
+from beeld.transforms.staging import Staged
+
+PUBLIC_TABLES = (
+    "gebied",
+    "gebied_historie",
+    "indicator",
+    "waarde",
+    "bron",
+    "thema_score",
+    "signaal",
+    "integraal",
+    "buur",
+    "cluster",
+    "trend",
+    "drempel",
+    "controle",
+    "release",
+)
+
+
+@dataclass(frozen=True)
+class Release:
+    """The identity of a release: everything here derives from its inputs."""
+
+    id: str
+    gemaakt_op: str
+    methode_versie: str
+    code_versie: str
+    voorbeeld: bool
+
+
+def open_build(path: Path) -> duckdb.DuckDBPyConnection:
+    """A read-write connection to the build database at `path`; its directory for spilling lies beside it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    con = duckdb.connect(str(path))
+    con.execute("set temp_directory = ?", [str(path.parent / "tijdelijk")])
+    con.execute("set enable_progress_bar = false")
+    return con
+
+
+def create_schema(con: duckdb.DuckDBPyConnection, project: Path) -> None:
+    """The public tables, empty, as `warehouse/schema.sql` says."""
+    con.execute((project / "warehouse" / "schema.sql").read_text(encoding="utf-8"))
+
+
+def stage_source(con: duckdb.DuckDBPyConnection, source: Source, delivered: Sequence[Delivered], year_from: int) -> list[Staged]:
+    """`basis.<bron>` from the delivered tables of one OData source."""
+    staging.create_basis(con, source)
+    return [
+        staging.stage(con, source, item.table, item.snapshot, year_from)
+        for item in delivered
+        if item.source.bron == source.bron and item.snapshot is not None
+    ]
+
+
+def build_areas(
+    con: duckdb.DuckDBPyConnection, catalog: Catalog, staged: Sequence[Staged], delivered: Sequence[Delivered]
+) -> int:
+    """`gebied`, `gebied_historie` and `werk.<bron>`; returns the year of the newest division."""
+    defining = next(source for source in catalog.sources.values() if source.gebieden)
+    newest = areas.create_areas(con, defining, [piece for piece in staged if piece.source.bron == defining.bron])
+    for source in {piece.source.bron: piece.source for piece in staged}.values():
+        areas.link(con, source, newest)
+    frames = {}
+    for item in delivered:
+        if item.source.protocol == "ogc_features" and item.snapshot is not None and item.table.soort is not None:
+            where = f"{item.source.bron} {item.table.tabel}"
+            frames[item.table.soort] = to_rd(ogc.read_features(item.snapshot, item.table.jaren), where)
+    areas.add_boundaries(con, frames)
+    return newest
+
+
+def build_values(
+    con: duckdb.DuckDBPyConnection, catalog: Catalog, staged: Sequence[Staged], newest: int, method_version: str
+) -> int:
+    """`waarde` and `indicator`, the unions of buurten included; returns the number of rows of `waarde`."""
+    rows = indicators.compute_values(con, catalog, staged)
+    members = areas.add_unions(con, catalog.unions, newest)
+    rows += unions.compute_unions(con, catalog, members)
+    indicators.describe_indicators(con, catalog, method_version)
+    return rows
+
+
+def build_scores(
+    con: duckdb.DuckDBPyConnection, catalog: Catalog, project: Path, release: str, carried: Sequence[scores.Threshold]
+) -> int:
+    """`thema_score`, `drempel`, `signaal` and `integraal`; returns the number of areas with an outcome."""
+    scores.compute_scores(con, catalog, project)
+    scores.compute_thresholds(con, catalog, release, carried)
+    return scores.compute_signals(con, catalog)
+
+
+def describe_sources(con: duckdb.DuckDBPyConnection, delivered: Sequence[Delivered]) -> None:
+    """`bron`: one row per declared table, also when it was not delivered."""
+    for item in delivered:
+        snapshot = item.snapshot
+        con.execute(
+            "insert into bron values (?, ?, ?, ?, ?, ?, try_cast(? as timestamp), try_cast(? as timestamp), ?, ?, ?)",
+            [
+                item.source.bron,
+                item.table.tabel,
+                snapshot.titel if snapshot else item.source.titel,
+                item.source.uitgever,
+                item.source.licentie,
+                snapshot.url if snapshot else "",
+                snapshot.gewijzigd.rstrip("Z") if snapshot else None,
+                snapshot.opgehaald.rstrip("Z") if snapshot else None,
+                snapshot.sha256 if snapshot else None,
+                snapshot.rijen if snapshot else None,
+                "actueel" if snapshot else "niet_geleverd",
+            ],
+        )
+
+
+def describe_release(con: duckdb.DuckDBPyConnection, release: Release) -> None:
+    """`release`: one row."""
+    con.execute(
+        "insert into release values (?, ?::timestamp, ?, ?, ?)",
+        [release.id, release.gemaakt_op, release.methode_versie, release.code_versie, release.voorbeeld],
+    )
+
+
+def create_profile_view(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
+    """The view `profiel`: one wide row per gebied, a column per indicator with its value in its own latest year."""
+    columns = ",\n  ".join(f"max(w.waarde) filter (w.indicator = '{name}') as \"{name}\"" for name in catalog.indicators)
+    con.execute(
+        f"""create or replace view profiel as
+        select g.gebiedscode, g.soort, g.naam, g.gemeentecode, g.gemeentenaam, g.wijkcode, g.inwoners,
+          any_value(i.uitkomst) as uitkomst,
+          {columns}
+        from gebied as g
+        left join laatste_waarde as w using (gebiedscode)
+        left join integraal as i using (gebiedscode)
+        group by g.gebiedscode, g.soort, g.naam, g.gemeentecode, g.gemeentenaam, g.wijkcode, g.inwoners"""
+    )
+    con.execute(
+        "comment on view profiel is 'Een brede rij per gebied: elke indicator in zijn eigen laatste jaar; het jaar staat in indicator.'"
+    )
+
+
+def refuse_empty(con: duckdb.DuckDBPyConnection) -> None:
+    """SourceChanged when nothing came out: better no release than an empty one."""
+    row = con.execute("select count(*) from waarde where status = 'ok'").fetchone()
+    if not row or not row[0]:
+        raise SourceChanged("no figure could be computed from what was delivered", kept="The last release stands")

@@ -1,0 +1,45 @@
+"""Open a published release: read-only, and deaf to anything outside the file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import duckdb
+
+from beeld.errors import Damaged, UsageError
+from beeld.settings import Settings
+
+
+def current_release(settings: Settings) -> Path:
+    """The folder of the published release; UsageError when nothing was published yet."""
+    pointer = settings.current
+    if pointer.is_symlink() or pointer.is_dir():
+        target = pointer.resolve()
+    elif pointer.with_name("CURRENT").is_file():
+        target = settings.home / pointer.with_name("CURRENT").read_text(encoding="utf-8").strip()
+    else:
+        raise UsageError("there is no release yet", where=str(settings.home), todo="Run 'beeld refresh' or 'beeld demo' first")
+    if not target.is_dir():
+        raise Damaged(
+            f"current points at {target}, which does not exist",
+            where=str(settings.home),
+            todo="Run 'beeld rollback' or 'beeld refresh'",
+        )
+    return target
+
+
+def warehouse_file(release: Path) -> Path:
+    """The DuckDB file of a release, under the name that no other release has."""
+    return release / f"{release.name}.duckdb"
+
+
+def open_warehouse(path: Path) -> duckdb.DuckDBPyConnection:
+    """A read-only connection that can neither read nor write any other file, and whose settings are locked."""
+    try:
+        con = duckdb.connect(os.fspath(path), read_only=True)
+    except duckdb.Error as error:
+        raise Damaged(f"warehouse cannot be opened: {error}", where=str(path), todo="Run 'beeld check'") from error
+    con.execute("set enable_external_access = false")
+    con.execute("set lock_configuration = true")
+    return con

@@ -1,0 +1,237 @@
+"""Publish: write a release beside the others, complete and checked, then switch `current` in one step. Never write where readers read.
+
+bouw/<id>/        everything of the release, on its way
+releases/<id>/    <id>.duckdb, beeld.duckdb -> <id>.duckdb, parquet/, manifest.json, site/; read-only, never changed
+current           -> releases/<id>
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import duckdb
+
+from beeld.errors import Busy, Damaged, UsageError
+from beeld.settings import Settings
+from beeld.sources.archive import write_json
+from beeld.transforms.catalog import Catalog
+from beeld.warehouse.build import PUBLIC_TABLES, create_profile_view, create_schema
+
+MANIFEST = "manifest.json"
+ORDER_FILE = "volgorde.txt"
+ORDER = {
+    "gebied": "gebiedscode",
+    "gebied_historie": "gebiedscode, indeling_jaar",
+    "indicator": "indicator",
+    "waarde": "gebiedscode, indicator, peiljaar",
+    "bron": "bron, tabel",
+    "thema_score": "gebiedscode, thema, referentie",
+    "signaal": "gebiedscode, thema",
+    "integraal": "gebiedscode",
+    "buur": "gebiedscode, basis, rang",
+    "cluster": "cluster, gebiedscode, thema",
+    "trend": "gebiedscode, indicator, van, tot",
+    "drempel": "soort, thema, niveau",
+    "controle": "controle",
+    "release": "release",
+}
+
+
+@contextmanager
+def exclusive(settings: Settings, what: str) -> Iterator[None]:
+    """Hold the only right to build and publish in this home; Busy (75) names the holder. The kernel frees it when a holder dies."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    path = settings.home / ".slot"
+    with path.open("a+", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise _busy(lock, settings) from None
+        lock.seek(0)
+        lock.truncate()
+        lock.write(f"{what}, process {os.getpid()}, since {time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime())} UTC")
+        lock.flush()
+        yield
+
+
+def _busy(lock: IO[str], settings: Settings) -> Busy:
+    lock.seek(0)
+    holder = lock.read().strip() or "another process"
+    return Busy(
+        f"another refresh is running: {holder}",
+        where=str(settings.home),
+        kept="Nothing was changed",
+        todo="Wait until it has ended",
+    )
+
+
+def sweep(settings: Settings) -> None:
+    """Remove what an interrupted run left behind; only called while holding the lock."""
+    shutil.rmtree(settings.build, ignore_errors=True)
+    settings.build.mkdir(parents=True, exist_ok=True)
+    for litter in settings.home.glob(".current-*"):
+        litter.unlink()
+
+
+def write_release(build: duckdb.DuckDBPyConnection, folder: Path, release_id: str, catalog: Catalog, project: Path) -> None:
+    """Write the public tables of the build database to `folder` as DuckDB and Parquet, in a total order."""
+    (folder / "parquet").mkdir(parents=True)
+    target = folder / f"{release_id}.duckdb"
+    row = build.execute("select current_database()").fetchone()
+    source = row[0] if row else "memory"
+    build.execute(f"attach '{str(target).replace(chr(39), chr(39) * 2)}' as uitgave")
+    build.execute("use uitgave")
+    create_schema(build, project)
+    for table in PUBLIC_TABLES:
+        columns = ", ".join(f'"{row[0]}"' for row in build.execute(f'describe uitgave."{table}"').fetchall())
+        build.execute(f'insert into uitgave."{table}" select {columns} from "{source}".main."{table}" order by {ORDER[table]}')
+        parquet = str(folder / "parquet" / f"{table}.parquet").replace("'", "''")
+        shown = columns.replace('"geometrie",', 'ST_AsWKB("geometrie") as geometrie,') if table == "gebied" else columns
+        build.execute(f"copy (select {shown} from uitgave.\"{table}\" order by {ORDER[table]}) to '{parquet}' (format parquet)")
+    create_profile_view(build, catalog)
+    build.execute(f'use "{source}".main')
+    build.execute("checkpoint uitgave")
+    build.execute("detach uitgave")
+    (folder / "beeld.duckdb").symlink_to(target.name)
+
+
+def write_manifest(folder: Path, content: dict[str, Any]) -> None:
+    """The manifest: what went in, and sha256, size and row count of every file that came out."""
+    files: dict[str, dict[str, Any]] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.is_symlink() and path.name != MANIFEST:
+            entry: dict[str, Any] = {"sha256": sha256_of(path), "bytes": path.stat().st_size}
+            if path.suffix == ".parquet":
+                row = duckdb.execute("select count(*) from read_parquet(?)", [str(path)]).fetchone()
+                entry["rijen"] = row[0] if row else None
+            files[path.relative_to(folder).as_posix()] = entry
+    write_json(folder / MANIFEST, {**content, "bestanden": files})
+
+
+def publish(settings: Settings, folder: Path, release_id: str) -> Path:
+    """Move a complete release to `releases/` and switch `current` to it; returns its folder."""
+    if any(folder.glob("*.wal")):
+        raise Damaged("the warehouse was not closed properly", where=str(folder), kept="The last release stands")
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.is_symlink():
+            _sync(path)
+            path.chmod(0o444)
+    for path in (*(p for p in folder.rglob("*") if p.is_dir()), folder):
+        _sync(path)
+    settings.releases.mkdir(parents=True, exist_ok=True)
+    target = settings.releases / release_id
+    if target.exists():
+        remove_tree(target)
+    os.rename(folder, target)
+    _append_order(settings, release_id)
+    _sync(settings.releases)
+    switch(settings, release_id)
+    return target
+
+
+def switch(settings: Settings, release_id: str) -> None:
+    """Point `current` at a release, in one step."""
+    temporary = settings.home / f".current-{os.getpid()}"
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(Path("releases") / release_id, target_is_directory=True)
+    os.replace(temporary, settings.current)
+    _sync(settings.home)
+
+
+def is_complete(release: Path) -> bool:
+    """True when a release folder has its manifest and every file of it with the size that it should have."""
+    try:
+        files = read_manifest(release)["bestanden"]
+    except Damaged:
+        return False
+    return all((release / name).is_file() and (release / name).stat().st_size == entry["bytes"] for name, entry in files.items())
+
+
+def read_manifest(release: Path) -> dict[str, Any]:
+    """The manifest of a release; Damaged when it cannot be read."""
+    try:
+        return json.loads((release / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise Damaged(
+            f"manifest cannot be read: {error}",
+            where=str(release),
+            todo="Run 'beeld rollback' to an earlier release or 'beeld refresh'",
+        ) from error
+
+
+def releases(settings: Settings) -> list[Path]:
+    """Every complete release, oldest first in the order of publication, which no clock decides."""
+    order = _order(settings)
+    found = [path for path in settings.releases.glob("*") if (path / MANIFEST).is_file()]
+    return sorted(found, key=lambda path: (order.index(path.name) if path.name in order else len(order), path.name))
+
+
+def _order(settings: Settings) -> list[str]:
+    path = settings.releases / ORDER_FILE
+    return path.read_text(encoding="utf-8").split() if path.is_file() else []
+
+
+def _append_order(settings: Settings, release_id: str) -> None:
+    names = [name for name in _order(settings) if name != release_id]
+    temporary = settings.releases / f".{ORDER_FILE}.tmp"
+    temporary.write_text("\n".join([*names, release_id]) + "\n", encoding="utf-8")
+    os.replace(temporary, settings.releases / ORDER_FILE)
+
+
+def rollback(settings: Settings, release_id: str | None) -> str:
+    """Point `current` at `release_id`, or at the release before the current one; returns the id. UsageError when there is none."""
+    known = [path.name for path in releases(settings)]
+    if release_id is None:
+        now = settings.current.resolve().name if settings.current.exists() else None
+        earlier = known[: known.index(now)] if now in known else known
+        release_id = earlier[-1] if earlier else None
+    if release_id is None or release_id not in known:
+        raise UsageError(
+            f"there is no release {release_id or 'before the current one'}",
+            where=str(settings.home),
+            todo="See 'beeld releases'",
+        )
+    if not is_complete(settings.releases / release_id):
+        raise Damaged("release is not complete", where=release_id, kept="current is unchanged", todo="Choose another release")
+    switch(settings, release_id)
+    return release_id
+
+
+def damage(release: Path) -> list[str]:
+    """Names of the files of a release that are missing or not what the manifest says, by sha256."""
+    files = read_manifest(release)["bestanden"]
+    return [
+        name for name, entry in files.items() if not (release / name).is_file() or sha256_of(release / name) != entry["sha256"]
+    ]
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a read-only release folder."""
+    for path in folder.rglob("*"):
+        if path.is_dir():
+            path.chmod(path.stat().st_mode | stat.S_IWUSR)
+    shutil.rmtree(folder)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,61 @@
+"""What is fresh and what is stale: per declared table the newest year, Modified, when it was fetched, and the last fault."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from beeld.settings import Settings
+from beeld.sources import archive, odata_v3, ogc
+from beeld.sources.archive import Snapshot
+from beeld.sources.declarations import Source, Table
+from beeld.transforms.catalog import Catalog
+
+
+@dataclass(frozen=True)
+class TableStatus:
+    """One row of `beeld status`; the JSON shape of CONTRACT.md."""
+
+    bron: str
+    tabel: str
+    peiljaar: int | None
+    gewijzigd: str | None
+    opgehaald: str | None
+    leeftijd_dagen: int | None
+    status: str
+    laatste_fout: str | None
+
+
+def table_statuses(settings: Settings, catalog: Catalog) -> Iterator[TableStatus]:
+    """The state of every declared table, from the archive alone."""
+    for source in catalog.sources.values():
+        for table in source.tabellen:
+            state = archive.load_state(settings.raw, source.bron, table.tabel)
+            snapshot = archive.current_snapshot(settings.raw, source.bron, table.tabel)
+            status = "niet_geleverd" if snapshot is None else "verouderd" if state.laatste_fout else "actueel"
+            yield TableStatus(
+                source.bron,
+                table.tabel,
+                newest_year(source, table, snapshot) if snapshot else None,
+                (snapshot.gewijzigd or None) if snapshot else None,
+                snapshot.opgehaald if snapshot else None,
+                _days_since(snapshot.opgehaald) if snapshot else None,
+                status,
+                state.laatste_fout or None,
+            )
+
+
+def newest_year(source: Source, table: Table, snapshot: Snapshot) -> int | None:
+    """The newest peiljaar that a snapshot holds."""
+    if table.peiljaar is not None:
+        return table.peiljaar
+    if source.protocol == "ogc_features":
+        return next((feature.year for feature in ogc.read_features(snapshot, table.jaren)), None)
+    layout = odata_v3.read_layout(snapshot, source, table)
+    keys = [str(row["Key"]).strip() for page in odata_v3.read_rows(snapshot, layout.time or "") for row in page]
+    return max((int(key[:4]) for key in keys if odata_v3.ANNUAL.match(key)), default=None)
+
+
+def _days_since(stamp: str) -> int:
+    return (datetime.now(UTC) - datetime.fromisoformat(stamp.replace("Z", "+00:00"))).days
