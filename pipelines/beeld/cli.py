@@ -1,11 +1,11 @@
-"""The command line `beeld` (CONTRACT.md): data to stdout, messages to stderr, one clear message and the right exit code per failure."""
+"""The command line `beeld` (CONTRACT.md): data to stdout, messages to stderr, one message and the right exit code per failure."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -66,13 +66,21 @@ def root(
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[str], None]]:
+def progress() -> Generator[Callable[[str], None]]:
     """A callback that shows the step at hand when stderr is a terminal, and is silent otherwise."""
     if not messages.is_terminal:
-        yield lambda _message: None
+        yield _silent
         return
     with messages.status("starting") as status:
-        yield lambda message: status.update(message)
+
+        def update(message: str) -> None:
+            status.update(message)
+
+        yield update
+
+
+def _silent(_message: str) -> None:
+    """Progress that nobody watches."""
 
 
 def show_warnings(warnings: tuple[str, ...]) -> None:
@@ -116,7 +124,7 @@ def demo() -> None:
 
     settings = load_settings()
     settings = replace(settings, home=settings.home / "voorbeeld", example=True, only_sources=None, switched_off=frozenset())
-    with progress() as report, example_transport(settings.home / "leveringen", report) as transport:
+    with progress() as report, example_transport() as transport:
         settings = replace(settings, urls=load_settings({}).urls)
         result = run(settings, Options((EXAMPLE_AREA,)), transport=transport, progress=report)
     show_warnings(result.warnings)
@@ -231,14 +239,8 @@ def trace(
 
     settings = load_settings()
     catalog = load_catalog(settings.project, settings.home)
-    found = find_cells(
-        current_release(settings),
-        settings.raw,
-        catalog,
-        code.upper() if not code.startswith("SG-") else code,
-        indicator,
-        peiljaar,
-    )
+    area = code if code.startswith("SG-") else code.upper()
+    found = find_cells(current_release(settings), settings.raw, catalog, area, indicator, peiljaar)
     if as_json:
         typer.echo(json.dumps(found.as_dict(), ensure_ascii=False))
         return
@@ -247,9 +249,8 @@ def trace(
     )
     for cell in found.bronnen:
         key = " ".join(f"{name}={member}" for name, member in cell.rijsleutel.items())
-        typer.echo(
-            f"  {cell.tabel} {cell.kolom} [{key}] = {cell.ruwe_tekst}; gewijzigd {cell.gewijzigd}; {cell.snapshot_sha256}; {cell.url}"
-        )
+        origin = f"gewijzigd {cell.gewijzigd}; {cell.snapshot_sha256}; {cell.url}"
+        typer.echo(f"  {cell.tabel} {cell.kolom} [{key}] = {cell.ruwe_tekst}; {origin}")
 
 
 @app.command()
@@ -307,7 +308,7 @@ def schedule(
 
     os.environ["DAGSTER_HOME"] = str(dagster_home(load_settings()))
     arguments = ["dagster", "dev", "-m", "beeld.assets.definitions", "-h", host, "-p", str(port)]
-    os.execv(sys.executable, [sys.executable, "-m", *arguments])
+    os.execv(sys.executable, [sys.executable, "-m", *arguments])  # noqa: S606 - no shell is wanted
 
 
 def show_table(columns: list[str], rows: list[list[Any]]) -> None:

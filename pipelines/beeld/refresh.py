@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import httpx
 
 from beeld import METHOD_VERSION, __version__
 from beeld.errors import Damaged, UsageError
 from beeld.settings import PACKAGE, Settings
 from beeld.sources.archive import find_snapshot
 from beeld.sources.fetch import Delivered, Look, deliveries
-from beeld.sources.http import open_client, safe
+from beeld.sources.http import Transport, open_client, safe
 from beeld.sources.odata_v3 import read_layout, read_rows
 from beeld.transforms.catalog import Catalog, load_catalog
 from beeld.transforms.codes import normalise
@@ -122,7 +121,7 @@ def refresh(
     settings: Settings,
     options: Options,
     *,
-    transport: httpx.BaseTransport | None = None,
+    transport: Transport | None = None,
     progress: Progress = lambda _m: None,
 ) -> Result:
     """Fetch what changed, build, check and publish; a refresh without news keeps the current release.
@@ -134,7 +133,7 @@ def refresh(
         release.sweep(settings)
         catalog = load_catalog(settings.project, settings.home, example=settings.example)
         delivered = fetch(settings, options, catalog, transport=transport, progress=progress)
-        inputs = gather_inputs(settings, options, delivered)
+        inputs = gather_inputs(settings, options, catalog, delivered)
         warnings = tuple(item.warning for item in delivered if item.warning)
         thresholds = thresholds_of(settings, options)
         known = existing_release(settings, inputs, thresholds)
@@ -154,7 +153,7 @@ class Thresholds:
 
 
 def fetch(
-    settings: Settings, options: Options, catalog: Catalog, *, transport: httpx.BaseTransport | None, progress: Progress
+    settings: Settings, options: Options, catalog: Catalog, *, transport: Transport | None, progress: Progress
 ) -> list[Delivered]:
     """Look at every source (or, offline, at the archive alone) and return how each declared table stands."""
     if options.offline:
@@ -163,14 +162,14 @@ def fetch(
         return deliveries(Look(settings, client, options.strict, progress), catalog.sources)
 
 
-def gather_inputs(settings: Settings, options: Options, delivered: Sequence[Delivered]) -> Inputs:
+def gather_inputs(settings: Settings, options: Options, catalog: Catalog, delivered: Sequence[Delivered]) -> Inputs:
     """What decides the release; the areas that were asked for become codes."""
     defining = [d for d in delivered if d.source.gebieden and d.snapshot is not None]
     if not defining:
         raise UsageError("no table that defines the areas was ever delivered", todo="Run 'beeld refresh' with a network first")
     newest = max(defining, key=lambda d: d.table.indeling_jaar or 0)
     names = region_names(newest)
-    unions = {union.code: union.naam for union in load_catalog(settings.project, settings.home).unions}
+    unions = {union.code: union.naam for union in catalog.unions}
     codes = tuple(dict.fromkeys(resolve_area(text, {**names, **unions}) for text in options.areas or settings.areas))
     return Inputs(
         replace(options, areas=codes),
@@ -183,10 +182,11 @@ def gather_inputs(settings: Settings, options: Options, delivered: Sequence[Deli
 
 
 def region_names(delivered: Delivered) -> dict[str, str]:
-    """Code -> name of every area of an archived table."""
-    assert delivered.snapshot is not None
-    layout = read_layout(delivered.snapshot, delivered.source, delivered.table)
+    """Code -> name of every area of an archived table, and of the country; empty for a table that was never delivered."""
     names = {"NL00": "Nederland"}
+    if delivered.snapshot is None:
+        return names
+    layout = read_layout(delivered.snapshot, delivered.source, delivered.table)
     for page in read_rows(delivered.snapshot, layout.region):
         for row in page:
             code = normalise(str(row.get("Key") or ""))

@@ -142,7 +142,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, catalog: Catalog) -> Made:
 
 def visible(page: lxml_html.HtmlElement) -> str:
     """The text of the body."""
-    return re.sub(r"\s+", " ", page.find("body").text_content())
+    return re.sub(r"\s+", " ", " ".join(page.find("body").itertext()))
 
 
 def parse_dutch(shown: str) -> float:

@@ -72,14 +72,9 @@ class Site:
 class Row:
     """One figure as a row of a table."""
 
-    figure: Figure
-    head: Markup
-    value: Markup
-    interval: str | None
-    others: tuple[tuple[str, Markup], ...]
-    mark: str
-    note: str
-    meta: Markup
+    html: Markup
+    columns: tuple[str, ...]
+    untested: bool
 
 
 @dataclass(frozen=True)
@@ -93,6 +88,7 @@ class Section:
     sentences: tuple[str, ...]
     rows: tuple[Row, ...]
     maps: tuple[Picture, ...]
+    more_maps: tuple[Picture, ...]
 
 
 def attributes(cell: Cell) -> str:
@@ -143,6 +139,8 @@ def environment() -> Environment:
         "kinds": text.KINDS,
         "states": text.STATES,
         "directions": DIRECTIONS,
+        "levels": text.LEVELS,
+        "first_upper": _first_upper,
         "outcome_names": text.OUTCOME_NAMES,
         "dutch": text.dutch,
         "noun": text.noun,
@@ -195,7 +193,7 @@ def area_page(profile: Profile, site: Site, folder: Path, maps: Sequence[Picture
         years=years,
         notes=text.unknowns(profile),
         questions=text.questions(profile),
-        origins=[_origin_of(figure, site) for figure in shown],
+        origins=Markup("".join(_origin_of(figure, site) for figure in shown)),
         locator=locator,
         link=lambda path: address(path, folder),
         children=_children(profile.area, site),
@@ -224,23 +222,23 @@ def _sections(profile: Profile, site: Site, chapter: Chapter, maps: Sequence[Pic
     sections = [_section(profile, site, theme, [], maps) for theme in chapter.themas if theme in profile.themes]
     if extra:
         title = "Wonen en omgeving" if chapter.vorm == "omgeving" else chapter.titel
-        rows = tuple(_row(profile.figures[name]) for name in extra)
-        sections.append(Section(f"{chapter.id}-extra", title, (), "", (), rows, ()))
+        rows = _rows(profile, extra)
+        sections.append(Section(f"{chapter.id}-extra", title, (), "", (), rows, (), ()))
     return sections
 
 
 def _section(profile: Profile, site: Site, theme: str, extra: Sequence[str], maps: Sequence[Picture]) -> Section:
     view = profile.themes[theme]
     names = [*site.lens.figures(theme, site.data.catalog), *extra]
-    own = {theme, *names}
     return Section(
         id=theme,
         title=view.theme.titel,
         gaps=view.theme.geen_cijfer,
         level=view.signal.level if view.signal else "",
         sentences=tuple(_score_words(profile, site, view)),
-        rows=tuple(_row(profile.figures[name]) for name in names),
-        maps=tuple(picture for picture in maps if picture.key.rpartition("-")[0] in own),
+        rows=_rows(profile, names),
+        maps=tuple(picture for picture in maps if picture.key.rpartition("-")[0] == theme),
+        more_maps=tuple(picture for picture in maps if picture.key.rpartition("-")[0] in names),
     )
 
 
@@ -264,7 +262,7 @@ def _score_words(profile: Profile, site: Site, view: ThemeView) -> list[str]:
         found.append(f"De score van dit thema is {place} ({score.used} van {score.total} kerncijfers; {more}).")
     reasons = [r for r in (view.signal.reasons if view.signal else ()) if not r.startswith("score ") and "kernindicatoren" not in r]
     words = [text.plain_reason(reason).replace("kernindicator", "kerncijfer") for reason in reasons]
-    return [*found, *(f"{word[:1].upper()}{word[1:]}." for word in words)]
+    return [*found, *(f"{_first_upper(word)}." for word in words)]
 
 
 def _height(score: float) -> str:
@@ -272,22 +270,36 @@ def _height(score: float) -> str:
     return next((name for bound, name in names if score >= bound), "laag")
 
 
-def _row(figure: Figure) -> Row:
+def _rows(profile: Profile, names: Iterable[str]) -> tuple[Row, ...]:
+    here = _first_upper(text.noun(profile.area))
+    return tuple(_row(profile.figures[name], here) for name in names)
+
+
+def _row(figure: Figure, here: str) -> Row:
+    """A figure as a row: written here and not in the template, because a national run prints a million of them."""
+    cell, indicator = figure.cell, figure.indicator
+    parts = [f'<tr><th scope="row">{_head(indicator.titel, text.unit_name(indicator), indicator.richting)}</th>']
+    parts.append(f'<td class="eigen" data-kop="{here}">{number(cell, indicator)}')
+    interval = text.show_interval(cell, indicator)
+    if interval:
+        parts.append(f' <small class="marge" data-ondergrens="{cell.lower!r}" data-bovengrens="{cell.upper!r}">{interval}</small>')
     near = figure.nearest
-    mark = ""
     if near and near.relation:
-        mark = f"{MARKS[near.relation]}{text.relation_words(near.relation, figure.indicator)} {text.definite(near.area)}"
-    cell = figure.cell
-    return Row(
-        figure=figure,
-        head=_head(figure.indicator.titel, text.unit_name(figure.indicator), figure.indicator.richting),
-        meta=_meta(cell.year, figure.indicator.soort, cell.provisional, cell.reliable, cell.reason == text.UNTESTED),
-        value=number(figure.cell, figure.indicator),
-        interval=text.show_interval(figure.cell, figure.indicator),
-        others=tuple((text.definite(c.area), number(c.cell, figure.indicator)) for c in figure.comparisons),
-        mark=mark,
-        note=text.plain_reason(cell.reason) if cell.reason and cell.reason != text.UNTESTED else "",
-    )
+        words = f"{MARKS[near.relation]}{text.relation_words(near.relation, indicator)} {text.definite(near.area)}"
+        parts.append(f' <small class="merkteken">{words}</small>')
+    untested = cell.reason == text.UNTESTED
+    if cell.reason and not untested:
+        parts.append(f' <small class="reden">{"let op" if figure.present else "reden"}: {_quoted(text.plain_reason(cell.reason))}</small>')
+    columns = tuple(_first_upper(text.definite(c.area)) for c in figure.comparisons)
+    cells = zip(columns, figure.comparisons, strict=True)
+    parts += [f'</td><td data-kop="{column}">{number(c.cell, indicator)}' for column, c in cells]
+    meta = _meta(cell.year, indicator.soort, cell.provisional, cell.reliable, untested)
+    parts.append(f'</td><td data-kop="Jaar en soort"><span>{meta}</span></td></tr>\n')
+    return Row(Markup("".join(parts)), columns, untested)
+
+
+def _first_upper(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 @lru_cache(maxsize=1024)
@@ -339,7 +351,7 @@ def _cards(profile: Profile) -> list[tuple[Figure, Markup, Markup]]:
         if figure.modelled or not figure.present or figure.indicator.thema == "context":
             continue
         here, plural = text.noun(profile.area), PLURALS[profile.area.kind]
-        strip = svg.position_strip(figure, here[:1].upper() + here[1:], "gemeente", plural)
+        strip = svg.position_strip(figure, _first_upper(here), "gemeente", plural)
         rows = [(here, figure.cell), *((text.definite(c.area), c.cell) for c in figure.comparisons)]
         has_interval = figure.cell.lower is not None
         dots = svg.interval_dots(rows, title=f"{figure.indicator.titel}, {figure.cell.year}") if has_interval else Markup("")
@@ -348,15 +360,15 @@ def _cards(profile: Profile) -> list[tuple[Figure, Markup, Markup]]:
     return found
 
 
-def _history(figures: Iterable[Figure]) -> tuple[list[int], list[tuple[Figure, Markup, list[Markup]]]]:
-    """Years, and per figure with a value in at least two of them a line and a printed cell for each year."""
+def _history(figures: Iterable[Figure]) -> tuple[list[int], list[tuple[Figure, Markup, Markup]]]:
+    """Years, and per figure with a value in at least two of them a line and a table cell for each year."""
     chosen = [f for f in figures if not f.modelled and sum(cell.value is not None for cell in f.history) > 1]
     years = sorted({cell.year for f in chosen for cell in f.history if cell.year is not None})
-    lines: list[tuple[Figure, Markup, list[Markup]]] = []
+    lines: list[tuple[Figure, Markup, Markup]] = []
     for figure in chosen:
         printed = {cell.year: _dated(cell, figure.indicator) for cell in figure.history}
         line = svg.sparkline(figure.history, title=figure.indicator.titel)
-        lines.append((figure, line, [printed.get(year, Markup("")) for year in years]))
+        lines.append((figure, line, Markup("".join(f"<td>{printed.get(year, '')}</td>" for year in years))))
     return years, lines
 
 

@@ -6,10 +6,9 @@ corner, so that legend, key and footer need no axes and nothing is clipped by on
 
 from __future__ import annotations
 
-import bisect
 import functools
 import importlib.util
-import itertools
+import io
 import math
 import re
 import unicodedata
@@ -18,7 +17,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import matplotlib as mpl
 import numpy as np
@@ -65,7 +64,7 @@ EMPTY: dict[State, tuple[str, str]] = {
 """State -> legend text and the pattern on light grey."""
 EMPTY_HATCH = "#b9b9b9"
 UNSURE_HATCH = "////"
-UNSURE = "gearceerd: onzeker cijfer, ruime marge"
+UNSURE = "gearceerd: onzeker cijfer"
 EXAMPLE = "voorbeeld: verzonnen cijfers"
 
 FONT = "Source Sans Pro"
@@ -99,7 +98,8 @@ def drawing() -> Generator[None]:
     """Fixed settings for drawing; a glyph that no font has is drawn as a box, without a warning."""
     with mpl.rc_context(), warnings.catch_warnings():
         mpl.rcdefaults()
-        mpl.rcParams.update({**RC, "font.family": families()})
+        settings: Any = {**RC, "font.family": families()}
+        mpl.rcParams.update(settings)
         warnings.filterwarnings("ignore", category=UserWarning, module="matplotlib")
         warnings.filterwarnings("ignore", message=".*[Gg]lyph.*")
         yield
@@ -173,64 +173,6 @@ def shorten(text: str, width: float, size: float, bold: bool = False) -> str:
     return text + "…"
 
 
-# ---------------------------------------------------------------- classes
-
-
-def class_bounds(values: Sequence[float], decimals: int, *, steps: bool = False, most: int = 5) -> tuple[float, ...]:
-    """Bounds between at most `most` classes: quantiles, or equal steps of the value; rounded, and only where values lie on both sides.
-
-    Equal steps are for modelled figures: they say what the estimate is and order no area among the others.
-    """
-    numbers = np.sort(np.array([rounded(value, decimals) for value in values], dtype=np.float64))
-    if most < 2 or len(numbers) < 2 or numbers[0] == numbers[-1]:
-        return ()
-    if steps:
-        low, high = (float(q) for q in np.quantile(numbers, [0.02, 0.98]))
-        unit = max(_nice((high - low) / most), 10.0**-decimals)
-        first = round(((low + high) / 2 - (most - 2) / 2 * unit) / unit)
-        raw = [(first + i) * unit for i in range(most - 1)]
-    else:
-        quantiles = np.quantile(numbers, [i / most for i in range(1, most)])
-        gaps = np.diff(quantiles)
-        unit = max(_coarse(float(gaps.min()) / 5 if len(gaps) else 0.0), 10.0**-decimals)
-        raw = [round(float(q) / unit) * unit for q in quantiles]
-    bounds = sorted({rounded(bound, decimals) for bound in raw})
-    return tuple(bound for bound in bounds if numbers[0] < bound <= numbers[-1])
-
-
-def rounded(value: float, decimals: int) -> float:
-    """The value as it is printed, so that a class never contradicts the number beside it."""
-    return float(f"{value:.{decimals}f}") + 0.0
-
-
-def classify(value: float, bounds: Sequence[float], decimals: int) -> int:
-    """Index of the class of a value; a bound belongs to the class above it."""
-    return bisect.bisect_right(bounds, rounded(value, decimals))
-
-
-def class_labels(bounds: Sequence[float], decimals: int) -> list[str]:
-    """The classes in words, with Dutch numbers."""
-    if not bounds:
-        return ["alle cijfers"]
-    texts = [dutch(bound, decimals) for bound in bounds]
-    between = [f"{low} tot {high}" for low, high in itertools.pairwise(texts)]
-    return [f"minder dan {texts[0]}", *between, f"{texts[-1]} of meer"]
-
-
-def _nice(value: float) -> float:
-    """The nearest of 1, 2 or 5 times a power of ten."""
-    power = 10.0 ** math.floor(math.log10(value))
-    return min((1, 2, 5, 10), key=lambda digit: abs(math.log(value / (digit * power)))) * power
-
-
-def _coarse(value: float) -> float:
-    """The largest of 1 or 5 times a power of ten that is not above a value; 0 for 0."""
-    if value <= 0:
-        return 0.0
-    power = 10.0 ** math.floor(math.log10(value))
-    return 5 * power if value >= 5 * power else power
-
-
 # ---------------------------------------------------------------- colour
 
 
@@ -260,14 +202,19 @@ def ink_on(colour: str) -> str:
 class Line(Text):
     """One horizontal line of text, drawn without matplotlib's layout, which costs ten times as much as the drawing itself."""
 
+    def width(self) -> float:
+        """Width in points."""
+        return text_width(self.get_text(), float(self.get_fontsize()), self.get_fontweight() == "bold")
+
     def draw(self, renderer: RendererBase) -> None:
         """Hand the text to the renderer; SVG gets the anchor and the text as they are, pixels come from a cache."""
-        text, size, bold = self.get_text(), float(self.get_fontsize()), self.get_weight() == "bold"
+        text, size, bold = self.get_text(), float(self.get_fontsize()), self.get_fontweight() == "bold"
         if not text:
             return
         x, y = (float(part) for part in self.get_transform().transform(self.get_position()))
         shift = {"left": 0.0, "center": 0.5, "right": 1.0}[self.get_horizontalalignment()]
-        x -= shift * text_width(text, size, bold) * renderer.points_to_pixels(1.0) if shift else 0.0
+        pixel: Any = renderer.points_to_pixels(1.0)
+        x -= shift * self.width() * float(pixel) if shift else 0.0
         context = renderer.new_gc()
         context.set_foreground(self.get_color())
         if isinstance(renderer, RendererAgg):
@@ -401,7 +348,14 @@ class Sheet:
         for colour, hatch, text in legend.entries:
             self.add(
                 Rectangle(
-                    (x, y - 5), 20, 11, facecolor=colour, hatch=hatch, hatchcolor=hatch_colour(colour), edgecolor=PALE, linewidth=0.5
+                    (x, y - 5),
+                    20,
+                    11,
+                    facecolor=colour,
+                    hatch=hatch,
+                    hatchcolor=hatch_colour(colour),
+                    edgecolor=PALE,
+                    linewidth=0.5,
                 )
             )
             y = self.lines(x + 27, y + 3.5, wrap(text, room - 27, 9), 9) + 2.5
@@ -429,17 +383,33 @@ class Sheet:
         """`stem.svg` and `stem.png`; the bytes depend on the drawing and the installed versions only."""
         folder.mkdir(parents=True, exist_ok=True)
         svg, png = folder / f"{stem}.svg", folder / f"{stem}.png"
-        self.figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None, "Title": title})
+        written = io.StringIO()
+        self.figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None, "Title": title})
+        svg.write_text(self._held(written.getvalue()), encoding="utf-8", newline="\n")
         with png.open("wb") as file:
             self.image(colours).save(file, format="PNG", compress_level=5)
         return svg, png
+
+    def _held(self, svg: str) -> str:
+        """Every text gets its measured width, so that a viewer without our font squeezes it instead of letting it overlap."""
+        drawn = [line for line in self.figure.artists if isinstance(line, Line) and line.get_text()]
+        widths = [line.width() for line in sorted(drawn, key=lambda line: line.get_zorder())]
+        pieces = svg.split("<text ")
+        if len(pieces) != len(widths) + 1:
+            return svg
+        held = (
+            f'<text textLength="{width:.1f}" lengthAdjust="spacingAndGlyphs" {piece}'
+            for width, piece in zip(widths, pieces[1:], strict=True)
+        )
+        return pieces[0] + "".join(held)
 
     def image(self, colours: Sequence[str]) -> Image.Image:
         """The sheet as pixels of at most 256 colours: those of the map exactly, and the steps between them and ink or white."""
         canvas = self.figure.canvas
         assert isinstance(canvas, FigureCanvasAgg)  # noqa: S101 - set in __post_init__
         canvas.draw()
-        pixels = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba(), "raw", "RGBA", 0, 1).convert("RGB")
+        buffer: Any = canvas.buffer_rgba()
+        pixels = Image.frombuffer("RGBA", canvas.get_width_height(), buffer, "raw", "RGBA", 0, 1).convert("RGB")
         return pixels.quantize(palette=_palette(tuple(colours)), dither=Image.Dither.NONE)
 
 

@@ -1,7 +1,7 @@
 """Maps of the buurten of a gemeente, and of where an area lies, drawn from a release.
 
 Every picture of a gemeente shares one sheet: outlines, labels and key are placed once and only colours, patterns and texts
-change. What a map shows is decided as plain values first (`map_table`, `Spec`), so that pages can print the same numbers.
+change. What a map shows is decided as plain values first (`map_table`, `Spec`), so that pages print the same numbers.
 """
 
 from __future__ import annotations
@@ -19,14 +19,28 @@ from matplotlib.collections import PathCollection
 from matplotlib.patches import Rectangle
 from matplotlib.path import Path as Outlines
 from matplotlib.text import Text
+from shapely.geometry.base import BaseGeometry
 
 from beeld.errors import UsageError
 from beeld.profiles import map_style as style
-from beeld.profiles.map_labels import Label, Outline, Points, label_box, place_labels
-from beeld.profiles.map_style import WIDTH, Legend, Polarity, Sheet, State, clean, dutch, listed
+from beeld.profiles.map_labels import (
+    Cell,
+    Label,
+    MapRow,
+    Outline,
+    Points,
+    Scale,
+    Spec,
+    Subject,
+    classify,
+    describe,
+    label_box,
+    place_labels,
+    subject_bounds,
+)
+from beeld.profiles.map_style import WIDTH, Legend, Polarity, Sheet, State, clean, listed
 from beeld.transforms.catalog import Catalog
 
-Scale = Literal["nl", "gemeente"]
 SCALES: tuple[Scale, ...] = ("nl", "gemeente")
 FLOOR = 200
 """Inhabitants from which a buurt belongs to the universe; METHOD.md section 2."""
@@ -56,19 +70,6 @@ class MapPicture:
 
 
 @dataclass(frozen=True)
-class MapRow:
-    """What a map shows of one buurt; `klass` counts from 0 and is None without a value, `drawn` is false without a boundary."""
-
-    code: str
-    name: str
-    value: float | None
-    klass: int | None
-    state: State
-    reliable: bool | None
-    drawn: bool
-
-
-@dataclass(frozen=True)
 class Buurt:
     """A buurt with its boundary, when there is one."""
 
@@ -76,50 +77,8 @@ class Buurt:
     name: str
     district: str
     people: int | None
-    shape: shapely.Geometry | None
+    shape: BaseGeometry | None
     year: int | None
-
-
-Cell = tuple[float | None, State, bool | None]
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A theme or an indicator with its national values and the cells of one gemeente."""
-
-    key: str
-    kind: Literal["theme", "indicator"]
-    name: str
-    shown: str
-    unit: str
-    decimals: int
-    polarity: Polarity
-    badge: str
-    aside: str
-    sources: str
-    national: Sequence[float]
-    cells: Mapping[str, Cell]
-
-    @property
-    def modelled(self) -> bool:
-        """True for an indicator that comes from a model: it is described, never ordered."""
-        return self.kind == "indicator" and bool(self.badge)
-
-
-@dataclass(frozen=True)
-class Spec:
-    """Everything a picture says, without how it is drawn."""
-
-    key: str
-    kind: Literal["theme", "indicator"]
-    title: str
-    subtitle: str
-    caption: str
-    alt: str
-    source: str
-    legend: Legend
-    colours: tuple[str, ...]
-    rows: tuple[MapRow, ...]
 
 
 # ---------------------------------------------------------------- data
@@ -134,19 +93,12 @@ def map_table(
     return table_rows(subject, figures.buurten, subject_bounds(subject, scale)) if subject else []
 
 
-def subject_bounds(subject: Subject, scale: Scale) -> tuple[float, ...]:
-    """Class bounds among all buurten of the country or those of the gemeente; a modelled figure gets equal steps, no quantiles."""
-    own = [value for value, _, _ in subject.cells.values() if value is not None]
-    values, most = (subject.national, 5) if scale == "nl" else (own, min(5, len(own) // 3))
-    return style.class_bounds(values, subject.decimals, steps=subject.modelled, most=most)
-
-
 def table_rows(subject: Subject, buurten: Sequence[Buurt], bounds: Sequence[float]) -> list[MapRow]:
     """The rows of a map with these class bounds."""
     rows: list[MapRow] = []
     for buurt in buurten:
         value, state, reliable = subject.cells[buurt.code]
-        klass = None if value is None else style.classify(value, bounds, subject.decimals)
+        klass = None if value is None else classify(value, bounds, subject.decimals)
         rows.append(MapRow(buurt.code, buurt.name, value, klass, state, reliable, buurt.shape is not None))
     return rows
 
@@ -158,16 +110,23 @@ def read_buurten(con: duckdb.DuckDBPyConnection, gemeentecode: str) -> list[Buur
         "where soort = 'buurt' and gemeentecode = ? order by gebiedscode",
         [gemeentecode],
     ).fetchall()
-    return [Buurt(code, clean(name), district or "", people, _shape(wkb), year) for code, name, district, people, wkb, year in found]
+    return [
+        Buurt(code, clean(name), district or "", people, _shape(wkb), year) for code, name, district, people, wkb, year in found
+    ]
 
 
-def _shape(wkb: bytes | None) -> shapely.Geometry | None:
-    """The polygons of a boundary, mended; None when nothing with an area is left."""
-    if wkb is None:
+def polygons(geometry: BaseGeometry) -> shapely.MultiPolygon | None:
+    """The polygons of a geometry, mended; None when nothing with an area is left."""
+    try:
+        whole = shapely.make_valid(geometry)
+    except shapely.errors.GEOSException:
         return None
-    whole = shapely.make_valid(shapely.from_wkb(bytes(wkb)))
     parts = [part for part in shapely.get_parts(shapely.get_parts(whole)) if part.geom_type == "Polygon" and part.area > 0]
-    return shapely.MultiPolygon(parts) if parts else None
+    return shapely.MultiPolygon(parts) if parts and np.isfinite(shapely.bounds(whole)).all() else None
+
+
+def _shape(wkb: bytes | None) -> shapely.MultiPolygon | None:
+    return None if wkb is None else polygons(shapely.from_wkb(bytes(wkb)))
 
 
 @dataclass(frozen=True)
@@ -206,6 +165,7 @@ class Figures:
             decimals=2,
             polarity="kracht" if theme.kracht else "zorg",
             badge="modelschatting" if all(modelled) else "deels modelschatting" if any(modelled) else "",
+            margin="ruime marge",
             aside="" if theme.kracht or theme.uitdaging else " (meer zorg)",
             sources=self.sources(names),
             national=self.national.get(f"thema {key}", ()),
@@ -227,6 +187,7 @@ class Figures:
             decimals=entry.decimalen,
             polarity=polarity[entry.richting],
             badge="modelschatting" if entry.soort == "modelschatting" else "",
+            margin="aangenomen marge" if entry.foutmodel == "aangenomen" else "ruime marge",
             aside="",
             sources=self.sources([key]),
             national=self.national.get(key, ()),
@@ -290,77 +251,6 @@ group by all
 """
 
 
-# ---------------------------------------------------------------- what a picture says
-
-
-def describe(subject: Subject, rows: Sequence[MapRow], scale: Scale, place: str, bounds: Sequence[float], source: str) -> Spec:
-    """Title, legend, caption and alternative text of one picture, made by rule from its rows."""
-    labels = style.class_labels(bounds, subject.decimals)
-    colours = style.ramp(subject.polarity, len(labels))
-    drawn = [row for row in rows if row.drawn]
-    counts = [sum(row.klass == klass for row in drawn) for klass in range(len(labels))]
-    classes = [(colour, "", f"{label}  ({count})") for colour, label, count in zip(colours, labels, counts, strict=True)]
-    unsure = sum(row.reliable is False and row.value is not None for row in drawn)
-    entries = [*classes, *([(colours[0], style.UNSURE_HATCH, f"{style.UNSURE}  ({unsure})")] if unsure else [])]
-    for state, (text, hatch) in style.EMPTY.items():
-        count = sum(row.state == state for row in drawn)
-        entries += [(style.EMPTY_FILL, hatch, f"{text}  ({count})")] if count else []
-    title = headline(subject, drawn, scale, len(labels))
-    polarity = style.POLARITY[subject.polarity]
-    heading = "Landelijke klassen" if scale == "nl" else f"Klassen binnen {place}"
-    lines = (subject.unit, _class_rule(subject, scale), polarity, "tussen haakjes: aantal buurten")
-    missing = [row.name for row in rows if not row.drawn]
-    note = "Modelschatting: uit een rekenmodel, niet geteld, en niet bedoeld om buurten te ordenen. " if subject.modelled else ""
-    caption = f"{subject.name}. {subject.shown}. {heading}, {polarity}. {note}{_without_boundary(missing)}".strip()
-    spoken = "; ".join(text.replace("  (", ": ").rstrip(")") for _, _, text in entries)
-    alt = f"Kaart van de buurten van {place}. {title}. {heading} in {subject.unit}, {polarity}. Aantal buurten: {spoken}."
-    return Spec(
-        key=f"{subject.key}-{scale}",
-        kind=subject.kind,
-        title=title,
-        subtitle=f"Buurten van {place}. {subject.shown}",
-        caption=caption,
-        alt=alt,
-        source=f"Bron: {subject.sources}; {source}",
-        legend=Legend((subject.badge,) if subject.badge else (), heading, lines, tuple(entries)),
-        colours=tuple(colours),
-        rows=tuple(rows),
-    )
-
-
-def headline(subject: Subject, drawn: Sequence[MapRow], scale: Scale, classes: int) -> str:
-    """The finding: how many buurten lie in the highest national class, or where the middle half lies; a modelled figure: its range."""
-    values = np.array([style.rounded(row.value, subject.decimals) for row in drawn if row.value is not None])
-    unit = f" {subject.unit}" if subject.kind == "indicator" else ""
-    guess = "naar schatting " if subject.modelled else ""
-    if not len(values):
-        return f"{subject.name}: geen cijfers op de kaart"
-    buurten = "1 buurt" if len(values) == 1 else f"{len(values)} buurten"
-    if scale == "nl" and not subject.modelled and classes > 1:
-        top = sum(row.klass == classes - 1 for row in drawn)
-        return f"{subject.name}: {top or 'geen'} van {buurten} in de hoogste landelijke klasse{subject.aside}"
-    if scale == "gemeente" and len(values) >= 6:
-        low, high = (dutch(float(q), subject.decimals) for q in np.quantile(values, [0.25, 0.75]))
-        score = "heeft een score" if subject.kind == "theme" else "ligt"
-        return f"{subject.name}: ongeveer de helft van de {buurten} {score} {guess}tussen {low} en {high}{unit}"
-    low, high = dutch(float(values.min()), subject.decimals), dutch(float(values.max()), subject.decimals)
-    span = low if low == high else f"{low} tot {high}"
-    return f"{subject.name}: {guess}{span}{unit} in {buurten}"
-
-
-def _class_rule(subject: Subject, scale: Scale) -> str:
-    if subject.modelled:
-        return "vaste klassen in gelijke stappen" if scale == "nl" else "gelijke stappen"
-    return "vaste klassen: elk ongeveer een vijfde van de buurten in Nederland" if scale == "nl" else "elk ongeveer evenveel buurten"
-
-
-def _without_boundary(names: Sequence[str]) -> str:
-    if not names:
-        return ""
-    count = "1 buurt" if len(names) == 1 else f"{len(names)} buurten"
-    return f"Van {count} ontbreekt de grens: {listed(names)}."
-
-
 # ---------------------------------------------------------------- drawing
 
 
@@ -387,35 +277,45 @@ class Placement:
             [self.x + (metres[:, 0] - self.left) * self.scale, self.y + (self.top - metres[:, 1]) * self.scale]
         ).round(2)
 
-    def rings(self, shape: shapely.Geometry) -> tuple[Points, ...]:
+    def rings(self, shape: BaseGeometry) -> tuple[Points, ...]:
         """All rings of a shape, shells and holes, in opposite directions."""
         turned = shapely.orient_polygons(shape)
         return tuple(self.points(shapely.get_coordinates(ring)) for ring in shapely.get_rings(shapely.get_parts(turned)))
 
-    def path(self, shape: shapely.Geometry) -> Outlines:
+    def path(self, shape: BaseGeometry) -> Outlines:
         """One compound path, so that holes stay open."""
         rings = self.rings(shape)
         codes = [[Outlines.MOVETO, *[Outlines.LINETO] * (len(ring) - 2), Outlines.CLOSEPOLY] for ring in rings]
         return Outlines(np.concatenate(rings), [code for ring in codes for code in ring]) if rings else Outlines(np.empty((0, 2)))
 
-    def outline(self, code: str, name: str, shape: shapely.Geometry) -> Outline:
+    def outline(self, code: str, name: str, shape: BaseGeometry) -> Outline:
         """What `place_labels` needs to know of an area."""
         largest = max(shapely.get_parts(shape), key=lambda part: part.area)
-        centre = shapely.get_point(shapely.maximum_inscribed_circle(largest, tolerance=1 / self.scale), 0)
-        x, y = self.points(shapely.get_coordinates(centre))[0]
+        centre = deepest(largest, 1 / self.scale)
+        x, y = self.points(np.array([[centre.x, centre.y]]))[0]
         return Outline(code, name, self.rings(shape), (float(x), float(y)), largest.area)
 
 
-def simplified(shapes: Sequence[shapely.Geometry], tolerance: float) -> list[shapely.Geometry]:
+def deepest(shape: BaseGeometry, tolerance: float) -> shapely.Point:
+    """The point inside a polygon that is furthest from its edge."""
+    try:
+        library: Any = shapely  # its stubs want an array for a tolerance
+        radius: Any = library.maximum_inscribed_circle(shape, tolerance=tolerance)
+        return shapely.Point(radius.coords[0])
+    except shapely.errors.GEOSException:
+        return shape.representative_point()
+
+
+def simplified(shapes: Sequence[BaseGeometry], tolerance: float) -> list[BaseGeometry]:
     """Shapes with the detail that can be seen, neighbours still touching; a shape that would vanish keeps its own form."""
     try:
-        simple: Iterable[shapely.Geometry] = shapely.coverage_simplify(list(shapes), tolerance)
+        simple: Iterable[BaseGeometry] = shapely.coverage_simplify(list(shapes), tolerance)
     except shapely.errors.GEOSException:
         simple = shapely.simplify(list(shapes), tolerance)
     return [new if new.area > 0 and new.geom_type.endswith("Polygon") else old for new, old in zip(simple, shapes, strict=True)]
 
 
-def dissolved(shapes: Iterable[shapely.Geometry], gap: float) -> shapely.Geometry:
+def dissolved(shapes: Iterable[BaseGeometry], gap: float) -> BaseGeometry:
     """The union, with gaps narrower than twice `gap` closed."""
     grown = shapely.union_all(shapely.buffer(list(shapes), gap, join_style="mitre"))
     whole = shapely.buffer(grown, -gap, join_style="mitre")
@@ -484,9 +384,9 @@ class Painter:
         self.sheet.compass(22, bottom + 30, 1 / place.scale, MAP_WIDTH)
         self.texts = {label.code: self._label(label) for label in self.labels}
 
-    def _borders(self, place: Placement, buurten: Sequence[Buurt], shapes: Sequence[shapely.Geometry]) -> None:
+    def _borders(self, place: Placement, buurten: Sequence[Buurt], shapes: Sequence[BaseGeometry]) -> None:
         """Wijk borders a little thicker, and a thin line around the gemeente, which keeps empty edges visible."""
-        districts: dict[str, list[shapely.Geometry]] = {}
+        districts: dict[str, list[BaseGeometry]] = {}
         for buurt, shape in zip(buurten, shapes, strict=True):
             districts.setdefault(buurt.district, []).append(shape)
         gap = 1.2 / place.scale
@@ -583,7 +483,7 @@ class Ground:
 
     sheet: Sheet
     place: Placement
-    whole: shapely.Geometry
+    whole: BaseGeometry
     name: str
     years: frozenset[int]
 
@@ -603,7 +503,8 @@ def draw_locator(con: duckdb.DuckDBPyConnection, gebiedscode: str, out: Path, *,
     ).fetchone()
     if row is None:
         raise UsageError(f"there is no gebied '{clean(gebiedscode)}' in this release")
-    kind, raw, gemeente, within, wkb, year = row
+    kind, raw, gemeente, within, wkb = row[:5]
+    year: int | None = row[5]
     name, shape = clean(str(raw)), _shape(wkb)
     local = kind in ("buurt", "wijk", "samengesteld") and gemeente is not None
     shape = None if kind == "land" else shape
@@ -619,7 +520,7 @@ def draw_locator(con: duckdb.DuckDBPyConnection, gebiedscode: str, out: Path, *,
 
 
 def _locate(
-    ground: Ground, code: str, name: str, kind: str, shape: shapely.Geometry | None, year: int | None, out: Path
+    ground: Ground, code: str, name: str, kind: str, shape: BaseGeometry | None, year: int | None, out: Path
 ) -> MapPicture:
     """Mark the area on the shared drawing, write both files and take the mark away again."""
     sheet = ground.sheet
@@ -630,7 +531,8 @@ def _locate(
         mark = PathCollection([ground.place.path(whole)], facecolors=HIGHLIGHT, edgecolors=style.INK, linewidths=1.8, zorder=3)
         sheet.add(mark)
     sheet.lines(sheet.margin, 27, style.wrap(title, sheet.width - 2 * sheet.margin, 13, True, 2), 13, bold=True)
-    years = listed([str(one) for one in sorted(ground.years | ({year} if shape is not None and year else set()))])
+    marked_year = frozenset({year}) if shape is not None and year else frozenset[int]()
+    years = listed([str(one) for one in sorted(ground.years | marked_year)])
     edges = f"Grenzen {years}." if years else "Er zijn geen grenzen beschikbaar."
     sheet.text(sheet.margin, sheet.height - 22, edges, 8.5, colour=style.SOFT)
     missing = "" if shape is not None or kind == "land" else f" Van {name} ontbreekt de grens; het gebied is niet aangegeven."
@@ -641,7 +543,7 @@ def _locate(
     return MapPicture(key, "locator", title, alt, f"{edges}{missing}", svg, png)
 
 
-def whereabouts(name: str, kind: str, within: str, shape: shapely.Geometry | None, whole: shapely.Geometry) -> str:
+def whereabouts(name: str, kind: str, within: str, shape: BaseGeometry | None, whole: BaseGeometry) -> str:
     """Where the area lies, in words: by the third of the gemeente's bounding box that holds a point in the area."""
     if kind == "land":
         return f"{name} en zijn gemeenten"
@@ -659,11 +561,13 @@ def whereabouts(name: str, kind: str, within: str, shape: shapely.Geometry | Non
     return f"{name} ligt in het {side + 'en' if side else 'midden'} van {within}"
 
 
-def _from_buurten(con: duckdb.DuckDBPyConnection, column: Literal["gemeentecode", "wijkcode"], code: str) -> tuple[shapely.Geometry | None, int | None]:
+def _from_buurten(
+    con: duckdb.DuckDBPyConnection, column: Literal["gemeentecode", "wijkcode"], code: str
+) -> tuple[BaseGeometry | None, int | None]:
     """The union of the buurten of a wijk or gemeente that has no boundary of its own."""
     rows = con.execute(
-        f"select ST_AsWKB(geometrie), geometrie_jaar from gebied where soort = 'buurt' and {column} = ? and geometrie is not null "
-        "order by gebiedscode",
+        f"select ST_AsWKB(geometrie), geometrie_jaar from gebied where soort = 'buurt' and {column} = ? "
+        "and geometrie is not null order by gebiedscode",
         [code],
     ).fetchall()
     shapes = [shape for shape in (_shape(wkb) for wkb, _ in rows) if shape is not None]
@@ -683,27 +587,39 @@ def _ground(con: duckdb.DuckDBPyConnection, code: str, name: str, last: str, exa
     if key in _grounds:
         return _grounds[key]
     rows = con.execute(
-        f"select soort, gebiedscode, naam, wijkcode, ST_AsWKB(geometrie), geometrie_jaar from gebied where {WITHIN} order by gebiedscode",
+        f"select soort, gebiedscode, naam, wijkcode, ST_AsWKB(geometrie), geometrie_jaar from gebied where {WITHIN} "
+        "order by gebiedscode",
         [code],
     ).fetchall()
     kinds = {row[0] for row in rows}
     kind = next((kind for kind in ("buurt", "wijk", "gemeente") if kind in kinds), "")
-    parts = [(row[1], clean(row[2]), row[3], shape, row[5]) for row in rows if row[0] == kind and (shape := _shape(row[4])) is not None]
-    districts: dict[str, list[shapely.Geometry]] = {}
+    parts = [
+        (row[1], clean(row[2]), row[3], shape, row[5]) for row in rows if row[0] == kind and (shape := _shape(row[4])) is not None
+    ]
+    districts: dict[str, list[BaseGeometry]] = {}
     for _, _, district, shape, _ in parts:
         districts.setdefault(district or "", []).append(shape)
-    titles = {row[1]: clean(row[2]) for row in con.execute("select 0, gebiedscode, naam from gebied where soort = 'wijk' and gemeentecode = ?", [code]).fetchall()}
-    named = [(wijk, re.sub(r"^Wijk [0-9]+ ", "", titles[wijk]), shapely.union_all(shapes)) for wijk, shapes in sorted(districts.items()) if wijk in titles]
+    titles = {
+        row[1]: clean(row[2])
+        for row in con.execute(
+            "select 0, gebiedscode, naam from gebied where soort = 'wijk' and gemeentecode = ?", [code]
+        ).fetchall()
+    }
+    named = [
+        (wijk, re.sub(r"^Wijk [0-9]+ ", "", titles[wijk]), shapely.union_all(shapes))
+        for wijk, shapes in sorted(districts.items())
+        if wijk in titles
+    ]
     years = frozenset(year for *_, year in parts if year)
     bounds = [float(b) for b in shapely.total_bounds([shape for *_, shape, _ in parts])] if parts else [0.0, 0.0, 1.0, 1.0]
     return _remember(key, _ground_sheet([shape for *_, shape, _ in parts], named, bounds, name, years, last, example))
 
 
-def _country(con: duckdb.DuckDBPyConnection, code: str, shape: shapely.Geometry | None, last: str, example: bool) -> Ground:
+def _country(con: duckdb.DuckDBPyConnection, code: str, shape: BaseGeometry | None, last: str, example: bool) -> Ground:
     """The gemeenten around an area, or all of them."""
     rows = con.execute(
-        "select gebiedscode, naam, ST_AsWKB(geometrie), geometrie_jaar from gebied where soort = 'gemeente' and geometrie is not null "
-        "order by gebiedscode"
+        "select gebiedscode, naam, ST_AsWKB(geometrie), geometrie_jaar from gebied where soort = 'gemeente' "
+        "and geometrie is not null order by gebiedscode"
     ).fetchall()
     parts = [(row[0], clean(row[1]), whole, row[3]) for row in rows if (whole := _shape(row[2])) is not None]
     everything = [whole for _, _, whole, _ in parts] or ([shape] if shape is not None else [])
@@ -712,16 +628,17 @@ def _country(con: duckdb.DuckDBPyConnection, code: str, shape: shapely.Geometry 
         x, y = (shape.bounds[0] + shape.bounds[2]) / 2, (shape.bounds[1] + shape.bounds[3]) / 2
         half = max(shape.bounds[2] - shape.bounds[0], shape.bounds[3] - shape.bounds[1]) * 0.8 + 3000
         bounds = [x - half, y - half, x + half, y + half]
-        cut = [(one, name, shapely.intersection(whole, shapely.box(*bounds)), year) for one, name, whole, year in parts]
-        parts = [(one, name, kept, year) for one, name, part, year in cut if (kept := _shape(shapely.to_wkb(part))) is not None]
+        window = shapely.box(bounds[0], bounds[1], bounds[2], bounds[3])
+        cut = [(one, name, polygons(whole.intersection(window)), year) for one, name, whole, year in parts]
+        parts = [(one, name, part, year) for one, name, part, year in cut if part is not None]
     named = [(one, name, whole) for one, name, whole, _ in parts] if shape is not None else []
     years = frozenset(year for *_, year in parts if year)
     return _ground_sheet([whole for _, _, whole, _ in parts], named, bounds, "", years, last, example)
 
 
 def _ground_sheet(
-    shapes: Sequence[shapely.Geometry],
-    named: Sequence[tuple[str, str, shapely.Geometry]],
+    shapes: Sequence[BaseGeometry],
+    named: Sequence[tuple[str, str, BaseGeometry]],
     bounds: Sequence[float],
     name: str,
     years: frozenset[int],
@@ -734,7 +651,7 @@ def _ground_sheet(
     sheet = Sheet(bottom + 72 + (20 if example else 0), LOCATOR_WIDTH, 14)
     drawn = [place.path(shape) for shape in simplified(shapes, 0.4 / place.scale)] if shapes else []
     sheet.add(PathCollection(drawn, facecolors=style.EMPTY_FILL, edgecolors=style.EDGE, linewidths=0.7, zorder=1), stays=True)
-    outlines = [place.outline(code, text, kept) for code, text, shape in named if (kept := _shape(shapely.to_wkb(shape))) is not None]
+    outlines = [place.outline(code, text, kept) for code, text, shape in named if (kept := polygons(shape)) is not None]
     frame = (12.0, LOCATOR_TOP - 2, LOCATOR_WIDTH - 12, bottom + 2)
     for label in place_labels(outlines, frame, style.text_width)[0]:
         if not label.number:
@@ -749,7 +666,9 @@ def _ground_sheet(
         edge.set(facecolor="none", edgecolor="white", linewidth=2.5, zorder=2)
         sheet.add(edge, stays=True)
     if name and not whole.is_empty:
-        sheet.add(PathCollection([place.path(whole)], facecolors="none", edgecolors=style.PALE, linewidths=1.4, zorder=2), stays=True)
+        sheet.add(
+            PathCollection([place.path(whole)], facecolors="none", edgecolors=style.PALE, linewidths=1.4, zorder=2), stays=True
+        )
     sheet.compass(14, bottom + 30, 1 / place.scale, LOCATOR_WIDTH - 28)
     sheet.text(14, sheet.height - 11, style.shorten(last, LOCATOR_WIDTH - 28, 8.5), 8.5, colour=style.SOFT, stays=True)
     if example:

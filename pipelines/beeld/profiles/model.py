@@ -182,6 +182,11 @@ class Profile:
     texts: Mapping[str, str]
 
     @property
+    def small(self) -> bool:
+        """True for an area with too few people to name differences: the page points at the wijk instead."""
+        return (self.area.inhabitants or 0) < UNIVERSE
+
+    @property
     def newest_year(self) -> int:
         """The newest peiljaar of any figure; the division's year when there is none."""
         return max((f.cell.year for f in self.figures.values() if f.cell.year), default=self.area.division)

@@ -10,14 +10,14 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from beeld.profiles.model import UNIVERSE, Area, Cell, Figure, Profile
+from beeld.profiles.model import UNIVERSE, Area, Cell, Figure, Profile, ThemeView
 from beeld.transforms.catalog import Indicator
 
 NBSP = "\u00a0"
 OLD_AFTER = 3
 """Years behind the newest figure of the page from which a figure is called old."""
 MOST_POINTS = 3
-SMALL = "Kleine buurt"
+SMALL = "Klein gebied"
 UNTESTED = "grens niet getoetst"
 
 NOUNS = {"buurt": "deze buurt", "wijk": "deze wijk", "gemeente": "deze gemeente", "samengesteld": "dit gebied", "land": "Nederland"}
@@ -41,7 +41,7 @@ RELATIONS = {
     "hoger": "hoger dan",
     "lager": "lager dan",
     "gelijk": "niet aantoonbaar verschillend van",
-    "niet_toetsbaar": "niet te toetsen tegen",
+    "niet_toetsbaar": "niet te toetsen: verschil met",
 }
 FURTHER = {"hoger": "groter dan", "lager": "kleiner dan"}
 """The same for a distance."""
@@ -164,7 +164,7 @@ def definite(area: Area) -> str:
 
 
 def relation_words(relation: str, indicator: Indicator) -> str:
-    """How a difference is named: a share is higher, a distance is larger."""
+    """How a difference is named: a share is higher, a distance is larger; the name of the other area follows."""
     return FURTHER.get(relation, RELATIONS[relation]) if indicator.eenheid == "km" else RELATIONS[relation]
 
 
@@ -234,7 +234,10 @@ def cover_points(profile: Profile) -> tuple[list[Point], list[Point]]:
 
     A point rests on a difference beyond noise. Own strengths and facilities nearby may also stand without one, said so: a
     strength is there whether or not the gemeente has as much of it. Concerns without one only where the theme has a signal.
+    An area with fewer than 200 people gets none: one incident more or less would change them.
     """
+    if profile.small:
+        return [], []
     strengths = _one_per_theme([*_proven(profile, good=True), *_own_strengths(profile)])
     concerns = _one_per_theme([*_proven(profile, good=False), *_signalled(profile)])
     count = min(len(strengths), len(concerns), MOST_POINTS)
@@ -318,9 +321,9 @@ def unknowns(profile: Profile) -> list[Note]:
     """What this page does not know: gaps, untested boundaries, old, incomplete, provisional and unreliable figures."""
     figures = list(profile.figures.values())
     present = [figure for figure in figures if figure.present]
-    notes = [Note("Hierover bestaat geen open cijfer", "", tuple(line for v in profile.themes.values() for line in v.theme.geen_cijfer))]
-    if profile.area.kind == "buurt" and (profile.area.inhabitants or 0) < UNIVERSE:
-        notes.append(Note(SMALL, f"Hier wonen minder dan {UNIVERSE} mensen. Kijk daarom ook naar de wijk."))
+    notes = [Note("Hierover bestaat geen open cijfer", "", tuple(map(_first_sentence, _without_figure(profile.themes.values()))))]
+    if profile.small:
+        notes.append(Note(SMALL, f"Hier wonen minder dan {UNIVERSE} mensen, of het aantal is onbekend. Kijk daarom ook naar de wijk."))
     notes += _missing(figures)
     newest = profile.newest_year
     old = [f for f in present if f.cell.year and f.cell.year <= newest - OLD_AFTER]
@@ -383,16 +386,26 @@ def questions(profile: Profile) -> list[str]:
         elif view.signal and view.signal.level == "kracht":
             found.append(f"{view.theme.titel}: hier ligt een kracht. Wat is er nodig om die vast te houden?")
     found += _contradictions(profile)
-    found += [f"{line} Wie aan tafel weet hier meer over?" for view in profile.themes.values() if view.theme.uitdaging for line in view.theme.geen_cijfer]
+    challenges = [view for view in profile.themes.values() if view.theme.uitdaging]
+    found += [f"{_first_sentence(line)} Wie aan tafel weet hier meer over?" for line in _without_figure(challenges)]
     core = [f for f in profile.figures.values() if f.indicator.rol == "kern" and not f.present]
     if core:
         found.append(f"Er ontbreken cijfers, zoals: {lower_first(core[0].indicator.titel)}. Wie heeft hier kennis over?")
     return [*found[:8], "Wat weten bewoners en professionals dat geen enkel cijfer laat zien?"]
 
 
+def _without_figure(views: Iterable[ThemeView]) -> list[str]:
+    return [line for view in views for line in view.theme.geen_cijfer]
+
+
+def _first_sentence(line: str) -> str:
+    """The first sentence; what follows it refers to the table of its theme."""
+    return f"{line.split('. ')[0].rstrip('.')}."
+
+
 def _contradictions(profile: Profile) -> list[str]:
     found: list[str] = []
-    for name, view in profile.themes.items():
+    for name, view in () if profile.small else profile.themes.items():
         own = [figure for figure in profile.figures.values() if figure.indicator.thema == name]
         good = next((figure for figure in own if figure.favourable is True), None)
         bad = next((figure for figure in own if figure.favourable is False), None)

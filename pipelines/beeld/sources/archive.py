@@ -1,7 +1,7 @@
 """The raw archive: every delivery as received, one folder per delivery, never changed.
 
     ruw/<bron>/<tabel>/<first 16 of sha256>/<document>.json.gz   the body of each reply, gzipped with a fixed header
-    ruw/<bron>/<tabel>/<first 16 of sha256>/snapshot.json        the sidecar: url, time, sha256, size per document; Modified, licence
+    ruw/<bron>/<tabel>/<first 16 of sha256>/snapshot.json        the sidecar: url, time, sha256 and size; Modified, licence
     ruw/<bron>/<tabel>/stand.json                                which snapshot is in use, when it was checked, the last fault
 
 The sha256 of a snapshot is that of its list of documents (name and sha256), so it is the same wherever the bytes are the same.
@@ -88,7 +88,7 @@ class State:
     laatste_fout: str = ""
     fout_sinds: str = ""
     kenmerk: str = ""
-    """What the source said at the last good look (Modified, or a fingerprint of the collection); unchanged means: do not fetch."""
+    """What the source said at the last good look (Modified, or a fingerprint); unchanged means: do not fetch."""
 
 
 def now() -> str:
@@ -112,7 +112,7 @@ class Delivery:
         self.documents.append(Document(name, url, hashlib.sha256(body).hexdigest(), len(body), now()))
 
     def archive(self, raw: Path, *, gewijzigd: str, licentie: str, url: str, titel: str, rijen: int) -> Snapshot:
-        """Move the delivery into the archive and return it; a delivery with the same bytes and Modified keeps its old place."""
+        """Move the delivery into the archive and return it; the same bytes and Modified keep their old place."""
         digest = hashlib.sha256()
         for document in sorted(self.documents, key=lambda document: document.naam):
             digest.update(f"{document.naam}\0{document.sha256}\n".encode())

@@ -1,4 +1,4 @@
-"""Which column of a delivery holds which declared measure: topic group path + base name + unit, exactly one hit, or a loud failure.
+"""Which column of a delivery holds which declared measure: group path + base name + unit, exactly one hit, or a loud failure.
 
 The suffix of a CBS column is its position and shifts between years and between states of one table; titles carry trailing and
 hard spaces; base names repeat between groups (facts/CBS.md sections 1.2 and 5).

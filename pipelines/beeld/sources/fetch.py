@@ -38,6 +38,12 @@ class Look:
     strict: bool = False
     progress: Progress = lambda _message: None
 
+    def network(self) -> httpx.Client:
+        """The client; only asked for when the network may be used."""
+        if self.client is None:
+            raise SourceUnreachable("the network may not be used (offline)")
+        return self.client
+
 
 def deliveries(look: Look, sources: Mapping[str, Source]) -> list[Delivered]:
     """The state of every declared table of every source that is switched on, after fetching what changed.
@@ -74,9 +80,10 @@ class Catalogues:
         """What the host's catalogue says of a table, None when it does not list it. Raises what reading the catalogue raised."""
         known = self._read.get(source.dienst)
         if known is None:
-            assert self._look.client is not None
             try:
-                known = odata_v3.catalogue(self._look.client, self._look.settings.urls[source.dienst], f"{source.bron} catalogue")
+                known = odata_v3.catalogue(
+                    self._look.network(), self._look.settings.urls[source.dienst], f"{source.bron} catalogue"
+                )
             except BeeldError as error:
                 known = error
             self._read[source.dienst] = known
@@ -118,10 +125,10 @@ def _as_source_fault(error: BeeldError, source: Source, table: Table) -> BeeldEr
 
 
 def _look_at(look: Look, source: Source, table: Table, previous: Snapshot | None, catalogues: Catalogues) -> Delivered:
-    assert look.client is not None
+    client = look.network()
     raw, base = look.settings.raw, look.settings.urls[source.dienst]
     if source.protocol == "ogc_features":
-        mark = ogc.fingerprint(look.client, base, source, table)
+        mark = ogc.fingerprint(client, base, source, table)
     else:
         entry = catalogues.entry(source, table)
         if entry is None:
@@ -137,13 +144,13 @@ def _look_at(look: Look, source: Source, table: Table, previous: Snapshot | None
 
 
 def _fetch(look: Look, source: Source, table: Table, previous: Snapshot | None) -> Snapshot:
-    assert look.client is not None
+    client = look.network()
     settings = look.settings
     base, scratch = settings.urls[source.dienst], settings.build
     if source.protocol == "ogc_features":
-        return ogc.fetch(look.client, base, source, table, raw=settings.raw, scratch=scratch, progress=look.progress)
+        return ogc.fetch(client, base, source, table, raw=settings.raw, scratch=scratch, progress=look.progress)
     return odata_v3.fetch(
-        look.client, base, source, table, raw=settings.raw, scratch=scratch, previous=previous, progress=look.progress
+        client, base, source, table, raw=settings.raw, scratch=scratch, previous=previous, progress=look.progress
     )
 
 

@@ -17,20 +17,20 @@ LON_LAT_WINDOW = (2.5, 50.0, 8.0, 54.5)
 
 
 def to_rd(features: Iterable[Feature], where: str) -> gpd.GeoDataFrame:
-    """Columns `code`, `year` and `geometry` (MultiPolygon, metres in EPSG:28992), sorted by code; areas without geometry are left out.
+    """Columns `code`, `year` and `geometry` (MultiPolygon, metres in EPSG:28992), sorted by code; areas without one are left out.
 
     The CRS is the one that the service states. A service that states none, or states another than its numbers can be in, is
     read by its numbers: degrees and metres cannot be confused in the Netherlands. Anything else is SourceChanged.
     """
-    rows = sorted((f for f in features if f.geometry), key=lambda feature: feature.code)
+    rows = sorted(((f, f.geometry) for f in features if f.geometry), key=lambda pair: pair[0].code)
     if not rows:
         return gpd.GeoDataFrame({"code": [], "year": []}, geometry=[], crs=28992)
-    shapes = shapely.force_2d(np.array([shape(feature.geometry) for feature in rows], dtype=object))
+    shapes = shapely.force_2d(np.array([shape(geometry) for _, geometry in rows], dtype=object))
     frame = gpd.GeoDataFrame(
-        {"code": [f.code for f in rows], "year": [f.year for f in rows]}, geometry=shapes, crs=_crs(shapes, where)
+        {"code": [f.code for f, _ in rows], "year": [f.year for f, _ in rows]}, geometry=shapes, crs=_crs(shapes, where)
     )
     frame = frame.to_crs(28992)
-    frame["geometry"] = [_multi(shapely.make_valid(geometry)) for geometry in frame.geometry]
+    frame.geometry = [_multi(shapely.make_valid(geometry)) for geometry in frame.geometry]
     frame = frame.loc[~frame.geometry.is_empty]
     if not _inside(frame.total_bounds, RD_WINDOW):
         raise SourceChanged("coordinates lie outside the Netherlands", where=where)

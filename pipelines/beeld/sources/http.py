@@ -10,7 +10,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -19,6 +19,9 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 
 from beeld.errors import BeeldError, SourceChanged, SourceUnreachable
 from beeld.settings import is_loopback
+
+Transport = httpx.BaseTransport
+"""What stands between a client and the network; the embedded example brings its own."""
 
 MAX_BYTES = 512 * 1024 * 1024
 MAX_SECONDS = 600.0
@@ -88,13 +91,17 @@ def _patiently(attempt: Callable[[], Answer]) -> Answer:
         stop=stop_after_attempt(TRIES),
         wait=_pause,
         retry=retry_if_exception_type(_TryAgain),
-        sleep=lambda seconds: _sleep(seconds),
+        sleep=_rest,
         reraise=True,
     )
     try:
         return retrying(attempt)
     except _TryAgain as failure:
         raise failure.error from failure
+
+
+def _rest(seconds: float) -> None:
+    _sleep(seconds)
 
 
 def _sleep(seconds: float) -> None:
@@ -199,7 +206,7 @@ def _decode(reply: Reply, where: str) -> dict[str, Any]:
         raise _TryAgain(SourceUnreachable(f"reply is cut off after {len(reply.body)} bytes ({error})", where=where)) from error
     if not isinstance(content, dict):
         raise SourceChanged("answers a JSON list where an object belongs", where=where)
-    return content
+    return cast("dict[str, Any]", content)
 
 
 def safe(text: str) -> str:

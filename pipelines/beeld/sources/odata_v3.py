@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 import httpx
@@ -129,7 +129,7 @@ def _value(content: Mapping[str, Any], where: str) -> list[Row]:
     value = content.get("value")
     if not isinstance(value, list):
         raise SourceChanged("reply has no list 'value'", where=where)
-    return value
+    return cast("list[Row]", value)
 
 
 def _one_row(rows: Sequence[Row], where: str) -> Row:

@@ -1,4 +1,4 @@
-"""OGC API Features as PDOK serves it (facts/CBS.md section 11): one collection, one year, page after page into the raw archive."""
+"""OGC API Features as PDOK serves it (facts/CBS.md section 11): one collection, one year, page after page into the archive."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 import httpx
@@ -62,7 +62,8 @@ def fetch(
     where = f"{source.bron} {table.tabel}"
     for year in table.jaren:
         delivery = Delivery(scratch, source.bron, table.tabel)
-        url = f"{base}{source.pad}/collections/{table.tabel}/items?f=json&limit={LIMIT}&crs={quote(RD_NEW, safe='')}&jaarcode={year}"
+        query = f"f=json&limit={LIMIT}&crs={quote(RD_NEW, safe='')}&jaarcode={year}"
+        url = f"{base}{source.pad}/collections/{table.tabel}/items?{query}"
         count = _store(client, url, table, delivery, where, progress)
         if count:
             return delivery.archive(
@@ -101,7 +102,7 @@ def _store(client: httpx.Client, url: str, table: Table, delivery: Delivery, whe
         if features:
             delivery.add(f"{ITEMS}-{len(visited):04d}", target, _with_crs(reply, content))
         progress(f"{where}: page {len(visited)}, {len(seen)} features")
-        links = content.get("links") or []
+        links: list[dict[str, Any]] = content.get("links") or []
         target = next((follow(target, str(link["href"]), where) for link in links if link.get("rel") == "next"), None)
     return len([key for key in seen if table.jaren and int(key[:4]) in table.jaren])
 
@@ -114,11 +115,12 @@ def _with_crs(reply: Reply, content: dict[str, Any]) -> bytes:
 
 
 def _features(content: dict[str, Any], where: str) -> list[dict[str, Any]]:
-    features = content.get("features")
-    if not isinstance(features, list):
+    listed = content.get("features")
+    if not isinstance(listed, list):
         raise SourceChanged("reply has no list 'features'", where=where)
+    features = cast("list[dict[str, Any]]", listed)
     for feature in features:
-        properties = feature.get("properties") or {}
+        properties: dict[str, Any] = feature.get("properties") or {}
         year = str(properties.get("jrstatcode") or "")[:4]
         if not properties.get("statcode") or not year.isdigit():
             raise SourceChanged("a feature lacks statcode or jrstatcode", where=where)
@@ -133,7 +135,8 @@ def read_features(snapshot: Snapshot, years: tuple[int, ...]) -> Iterator[Featur
         header = ""
         if "content_crs" in content:
             header, content = content["content_crs"], content["body"]
-        crs = header or str(((content.get("crs") or {}).get("properties") or {}).get("name") or "")
+        member: dict[str, Any] = content.get("crs") or {}
+        crs = header or str(member.get("properties", {}).get("name") or "")
         for feature in content["features"]:
             properties = feature["properties"]
             found.append(

@@ -11,14 +11,15 @@ A figure joins along an unbroken chain of "unchanged" flags; where flags are mis
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import duckdb
 import geopandas as gpd
-import pyarrow as pa
 import shapely
 
 from beeld.errors import SourceChanged
 from beeld.sources.declarations import Source
+from beeld.transforms.arrow import Kind, registered
 from beeld.transforms.catalog import Union
 from beeld.transforms.staging import Staged
 
@@ -88,7 +89,8 @@ def _name_gemeenten(con: duckdb.DuckDBPyConnection, source: Source, newest: int)
         f"""update gebied set gemeentenaam = n.naam from (
           select gemeentecode, coalesce(max(naam) filter (soort = 'gemeente'), max(genoemd)) as naam
           from gebied left join (
-            select gebiedscode as code, gemeentenaam as genoemd from basis."{source.bron}" where indeling_jaar = ?) on code = gebiedscode
+            select gebiedscode as code, gemeentenaam as genoemd from basis."{source.bron}" where indeling_jaar = ?)
+            on code = gebiedscode
           where gemeentecode is not null group by gemeentecode) as n
         where gebied.gemeentecode = n.gemeentecode""",
         [newest],
@@ -96,16 +98,8 @@ def _name_gemeenten(con: duckdb.DuckDBPyConnection, source: Source, newest: int)
 
 
 def link(con: duckdb.DuckDBPyConnection, source: Source, newest: int) -> None:
-    """Create `werk.<bron>`: every row of `basis.<bron>` that may stand for an area of the newest division, and why others have none."""
-    columns = "".join(
-        f', case when gekoppeld then b."{name}" end as "{name}"'
-        + (
-            ""
-            if column.soort == "tekst"
-            else f', case when gekoppeld then b."{name}_status" else \'niet_geleverd\' end as "{name}_status"'
-        )
-        for name, column in source.kolommen.items()
-    )
+    """Create `werk.<bron>`: each row of `basis.<bron>` that may stand for an area of the newest division, or why there is none."""
+    columns = "".join(_linked_column(name, column.soort) for name, column in source.kolommen.items())
     con.execute(
         f"""create or replace temp table keten as
         select j.indeling_jaar, i.gebiedscode,
@@ -142,21 +136,27 @@ def link(con: duckdb.DuckDBPyConnection, source: Source, newest: int) -> None:
     )
 
 
+def _linked_column(name: str, kind: str) -> str:
+    value = f', case when gekoppeld then b."{name}" end as "{name}"'
+    if kind == "tekst":
+        return value
+    return f'{value}, case when gekoppeld then b."{name}_status" else \'niet_geleverd\' end as "{name}_status"'
+
+
 def add_boundaries(con: duckdb.DuckDBPyConnection, frames: Mapping[str, gpd.GeoDataFrame]) -> None:
-    """Boundaries (columns code, year, geometry in EPSG:28992) per kind of area into `gebied`; the year stays with each of them."""
+    """Boundaries (columns code, year, geometry in EPSG:28992) per kind of area into `gebied`; each keeps its year."""
     for kind, frame in frames.items():
-        arrays = {
-            "gebiedscode": frame["code"].to_list(),
-            "jaar": pa.array(frame["year"].to_list(), pa.int32()),
-            "wkb": pa.array(list(shapely.to_wkb(frame.geometry.to_numpy())), pa.binary()),
+        columns: dict[str, tuple[Kind, list[Any]]] = {
+            "gebiedscode": ("text", frame["code"].to_list()),
+            "jaar": ("integer", frame["year"].to_list()),
+            "wkb": ("blob", list(shapely.to_wkb(frame.geometry.to_numpy()))),
         }
-        con.register("grenzen", pa.table(arrays))
-        con.execute(
-            """update gebied set geometrie = ST_GeomFromWKB(wkb), geometrie_jaar = jaar from grenzen
-            where grenzen.gebiedscode = gebied.gebiedscode and soort = ?""",
-            [kind],
-        )
-        con.unregister("grenzen")
+        with registered(con, "grenzen", columns):
+            con.execute(
+                """update gebied set geometrie = ST_GeomFromWKB(wkb), geometrie_jaar = jaar from grenzen
+                where grenzen.gebiedscode = gebied.gebiedscode and soort = ?""",
+                [kind],
+            )
 
 
 def add_unions(con: duckdb.DuckDBPyConnection, unions: Sequence[Union], newest: int) -> dict[str, list[str]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from beeld.errors import UsageError
 
-OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
+OPERATORS: Mapping[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 
 
 @dataclass(frozen=True, order=True)
@@ -87,10 +87,11 @@ def parse(text: str, home: str, where: str) -> Formula:
 
 
 def _split_factor(tree: ast.expr) -> tuple[float, ast.expr]:
-    if isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Mult) and isinstance(tree.left, ast.Constant):
-        if isinstance(tree.left.value, (int, float)):
-            return float(tree.left.value), tree.right
-    return 1.0, tree
+    match tree:
+        case ast.BinOp(left=ast.Constant(value=int() | float() as factor), op=ast.Mult(), right=rest):
+            return float(factor), rest
+        case _:
+            return 1.0, tree
 
 
 def _expression(tree: ast.expr, home: str, text: str, where: str) -> Expression:

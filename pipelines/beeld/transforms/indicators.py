@@ -1,18 +1,20 @@
 """Every indicator for every gebied and peiljaar: `waarde` and `indicator`, from the linked source tables and the catalogue.
 
-Status of a formula (CONTRACT.md): denominator 0 or no row of the same year gives geen_noemer; otherwise the first non-ok status of
-the inputs in the order of STATUS_ORDER.
+Status of a formula (CONTRACT.md): denominator 0 or no row of the same year gives geen_noemer; otherwise the first non-ok status
+of the inputs in the order of STATUS_ORDER.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
-import pyarrow as pa
+import pandas as pd
 
 from beeld.sources.declarations import Source
+from beeld.transforms.arrow import Kind, registered
 from beeld.transforms.catalog import Catalog, Indicator
 from beeld.transforms.formulas import Formula
 from beeld.transforms.staging import Staged
@@ -141,14 +143,15 @@ def value_sql(indicator: Indicator, sources: Mapping[str, Source], staged: Seque
       {lower} as ondergrens,
       {upper} as bovengrens,
       null as geschat, coalesce(voorlopig, false) as voorlopig,
-      case when waarde is null or fout is null then null when waarde = 0 then fout = 0 else fout / abs(waarde) < {RELIABLE} end as betrouwbaar,
+      case when waarde is null or fout is null then null when waarde = 0 then fout = 0
+        else fout / abs(waarde) < {RELIABLE} end as betrouwbaar,
       $tabellen as bron_tabel, $kolommen as bron_kolom, $sha256 as snapshot_sha256
     from fouten
     order by gebiedscode"""
 
 
 def _joins_sql(indicator: Indicator, sources: Mapping[str, Source], staged: Sequence[Staged]) -> str:
-    """Left joins to the other sources that a formula or weight reads, on area and peiljaar; an undelivered source joins nothing."""
+    """Left joins to the other sources that a formula or weight reads, on area and peiljaar; an undelivered one joins nothing."""
     own = indicator.bron
     references = (*indicator.parsed.references, *([indicator.weight] if indicator.weight else []))
     available = {piece.source.bron for piece in staged}
@@ -202,7 +205,7 @@ def _error_sql(indicator: Indicator, source: Source) -> str:
 
 
 def _bounds_sql(low: float | None, high: float | None) -> tuple[str, str]:
-    """95% interval within the possible range; it always holds the figure itself, which rounding can push just outside that range."""
+    """95% interval within the possible range; it always holds the figure, which rounding can push just outside that range."""
     lower, upper = f"waarde - {Z95!r} * fout", f"waarde + {Z95!r} * fout"
     if low is not None:
         lower = f"least(waarde, greatest({lower}, {float(low)!r}))"
@@ -217,7 +220,7 @@ def _shrink(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
     for name, indicator in catalog.indicators.items():
         if not indicator.krimp:
             continue
-        rows = con.execute(
+        rows: pd.DataFrame = con.execute(
             """select w.gebiedscode, w.peiljaar, g.soort, g.stedelijkheid, w.teller, w.noemer,
               g.soort <> 'buurt' or coalesce(g.inwoners, 0) >= ? as telt_mee
             from waarde as w join gebied as g using (gebiedscode)
@@ -225,32 +228,28 @@ def _shrink(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
             order by w.gebiedscode, w.peiljaar""",
             [MIN_PEOPLE, name],
         ).df()
-        pieces: list[pa.Table] = []
+        codes: list[str] = []
+        years: list[int] = []
+        estimates: list[float] = []
         for _, group in rows.groupby(["peiljaar", "soort", "stedelijkheid"], sort=True):
             counts, people = group["teller"].to_numpy(dtype=float), group["noemer"].to_numpy(dtype=float)
             used = group["telt_mee"].to_numpy(dtype=bool)
-            if not used.any():
-                continue
-            mu, tau2 = shrink(counts[used], people[used])
-            estimate = indicator.parsed.factor * shrunk_rates(counts, people, mu, tau2)
-            pieces.append(
-                pa.table(
-                    {
-                        "gebiedscode": group["gebiedscode"].to_list(),
-                        "peiljaar": group["peiljaar"].to_list(),
-                        "geschat": estimate,
-                    }
-                )
+            if used.any():
+                mu, tau2 = shrink(counts[used], people[used])
+                codes += group["gebiedscode"].to_list()
+                years += group["peiljaar"].to_list()
+                estimates += (indicator.parsed.factor * shrunk_rates(counts, people, mu, tau2)).tolist()
+        columns: dict[str, tuple[Kind, list[Any]]] = {
+            "gebiedscode": ("text", codes),
+            "peiljaar": ("integer", years),
+            "geschat": ("double", estimates),
+        }
+        with registered(con, "geschatten", columns):
+            con.execute(
+                """update waarde set geschat = s.geschat from geschatten as s
+                where waarde.indicator = ? and waarde.gebiedscode = s.gebiedscode and waarde.peiljaar = s.peiljaar""",
+                [name],
             )
-        if not pieces:
-            continue
-        con.register("geschatten", pa.concat_tables(pieces))
-        con.execute(
-            """update waarde set geschat = s.geschat from geschatten as s
-            where waarde.indicator = ? and waarde.gebiedscode = s.gebiedscode and waarde.peiljaar = s.peiljaar""",
-            [name],
-        )
-        con.unregister("geschatten")
 
 
 def describe_indicators(con: duckdb.DuckDBPyConnection, catalog: Catalog, method_version: str) -> int:

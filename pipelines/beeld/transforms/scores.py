@@ -1,14 +1,15 @@
-"""Theme scores, signals and the decision rule: METHOD.md sections 4 to 7. The percentiles are set-based (`transforms/scores.sql`)."""
+"""Theme scores, signals and the decision rule: METHOD.md sections 4 to 7. Percentiles are set-based (`transforms/scores.sql`)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
-import pyarrow as pa
 
+from beeld.transforms.arrow import Kind, registered
 from beeld.transforms.catalog import FAMILIES, Catalog
 from beeld.transforms.indicators import MIN_PEOPLE
 
@@ -94,7 +95,10 @@ def compute_thresholds(con: duckdb.DuckDBPyConnection, catalog: Catalog, release
 
 
 def compute_signals(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> int:
-    """Fill `signaal` and `integraal` for every area; stability (METHOD.md section 8) is not computed yet, so no outcome is `bespreken`."""
+    """Fill `signaal` and `integraal` for every area.
+
+    Stability (METHOD.md section 8) is not computed yet, so no outcome is `bespreken`.
+    """
     single = [theme for theme in catalog.scored_themes if len(catalog.core(theme)) == 1]
     strengths = [name for name, theme in catalog.themes.items() if theme.kracht]
     con.execute(
@@ -123,29 +127,26 @@ def compute_signals(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> int:
           from gewogen)
         select gebiedscode, thema, niveau, 'niet_berekend', null,
           list_filter([
-            'score ' || replace(printf('%.2f', score), '.', ',') || ', grens ' || replace(printf('%.2f', coalesce(kracht, aandacht)), '.', ','),
+            'score ' || replace(printf('%.2f', score), '.', ',') || ', grens '
+              || replace(printf('%.2f', coalesce(kracht, aandacht)), '.', ','),
             n_gebruikt || ' van ' || n_totaal || ' kernindicatoren',
             case when niveau = 'geen' and score >= aandacht then 'lager dan de helft van de gebieden in de gemeente' end,
-            case when niveau = 'aandacht' and score >= sterk then 'één kernindicator: ten hoogste aandacht' end], r -> r is not null)
+            case when niveau = 'aandacht' and score >= sterk then 'één kernindicator: ten hoogste aandacht' end],
+            r -> r is not null)
         from bepaald order by gebiedscode, thema""",
         {"krachten": strengths, "enkel": single},
     )
     outcomes = _outcomes(con, catalog)
     ordered = sorted(outcomes.items())
-    con.register(
-        "uitkomsten",
-        pa.table(
-            {
-                "gebiedscode": [code for code, _ in ordered],
-                "uitkomst": [outcome.uitkomst for _, outcome in ordered],
-                "n_themas": pa.array([outcome.n_themas for _, outcome in ordered], pa.int32()),
-                "n_bronfamilies": pa.array([outcome.n_bronfamilies for _, outcome in ordered], pa.int32()),
-                "redenen": pa.array([list(outcome.redenen) for _, outcome in ordered], pa.list_(pa.string())),
-            }
-        ),
-    )
-    con.execute("insert into integraal by name from uitkomsten")
-    con.unregister("uitkomsten")
+    columns: dict[str, tuple[Kind, list[Any]]] = {
+        "gebiedscode": ("text", [code for code, _ in ordered]),
+        "uitkomst": ("text", [outcome.uitkomst for _, outcome in ordered]),
+        "n_themas": ("integer", [outcome.n_themas for _, outcome in ordered]),
+        "n_bronfamilies": ("integer", [outcome.n_bronfamilies for _, outcome in ordered]),
+        "redenen": ("texts", [list(outcome.redenen) for _, outcome in ordered]),
+    }
+    with registered(con, "uitkomsten", columns):
+        con.execute("insert into integraal by name from uitkomsten")
     return len(outcomes)
 
 

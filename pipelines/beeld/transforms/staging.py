@@ -3,8 +3,8 @@
     basis.<bron>: tabel, gebiedscode, naam, peiljaar, indeling_jaar, voorlopig, getypeerd, then per declared column
                   getal: <kolom> DOUBLE and <kolom>_status VARCHAR;  tekst: <kolom> VARCHAR
 
-Cells become statuses as CONTRACT.md says: Untyped `.` onbekend, `x` geheim, `-` 0, empty niet_van_toepassing; Typed null onbekend;
-a topic that is empty for every area of a year niet_geleverd, and so is a topic that the table does not have.
+Cells become statuses as CONTRACT.md says: Untyped `.` onbekend, `x` geheim, `-` 0, empty niet_van_toepassing; Typed null
+onbekend; a topic that is empty for every area of a year niet_geleverd, and so is a topic that the table does not have.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 
 from beeld.errors import SourceChanged
 from beeld.sources import odata_v3
 from beeld.sources.archive import Snapshot
 from beeld.sources.columns import Layout
 from beeld.sources.declarations import Source, Table
+from beeld.sources.http import safe
+from beeld.transforms.arrow import Kind, WrongType, registered
 from beeld.transforms.codes import normalise
 
 VALID_SHARE = 0.995
@@ -51,7 +52,9 @@ class Piece:
 
 def create_basis(con: duckdb.DuckDBPyConnection, source: Source) -> None:
     """An empty `basis.<bron>` for a source."""
-    fixed = "tabel varchar, gebiedscode varchar, naam varchar, peiljaar integer, indeling_jaar integer, voorlopig boolean, getypeerd boolean"
+    fixed = "tabel varchar, gebiedscode varchar, naam varchar, peiljaar integer, indeling_jaar integer, " + (
+        "voorlopig boolean, getypeerd boolean"
+    )
     columns = "".join(
         f', "{name}" varchar' if column.soort == "tekst" else f', "{name}" double, "{name}_status" varchar'
         for name, column in source.kolommen.items()
@@ -136,42 +139,42 @@ def _parse(
     where: str,
 ) -> None:
     """Temp table `stuk_<number>`: the piece with values and statuses; SourceChanged for a cell that is neither."""
-    types = {name: pa.string() if untyped or source.kolommen[name].soort == "tekst" else pa.float64() for name in piece.columns}
-    arrays: dict[str, Any] = {
-        "gebiedscode": pa.array(cells["gebiedscode"]),
-        "peiljaar": pa.array(cells["peiljaar"], pa.int32()),
+    columns: dict[str, tuple[Kind, list[Any]]] = {
+        "gebiedscode": ("text", cells["gebiedscode"]),
+        "peiljaar": ("integer", cells["peiljaar"]),
     }
     for name in piece.columns:
-        try:
-            arrays[name] = pa.array(cells[name], types[name])
-        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-            raise SourceChanged(f"column {layout.columns[name]} ({name}) changed its type: {error}", where=where) from error
-    con.register("ruw_stuk", pa.table(arrays))
+        columns[name] = ("text" if untyped or source.kolommen[name].soort == "tekst" else "double", cells[name])
     parsed = ", ".join(_cell_sql(name, source.kolommen[name].soort, untyped) for name in piece.columns)
-    con.execute(f"create or replace temp table stuk_{number} as select gebiedscode, peiljaar, {parsed} from ruw_stuk")
-    numbers = [name for name in piece.columns if source.kolommen[name].soort == "getal"]
-    for name in numbers:
-        wrong = (
-            con.execute(
-                f"""select trim("{name}"::varchar) from ruw_stuk
-            where gebiedscode in (select gebiedscode from stuk_{number} where "{name}_status" = 'ongeldig')
-            and not regexp_full_match(trim("{name}"::varchar), ?) and trim("{name}"::varchar) not in ('.', '-', 'x', '')
-            limit 1""",
-                [NUMBER],
-            ).fetchone()
-            if untyped
-            else None
-        )
-        if wrong:
-            raise SourceChanged(
-                f"column {layout.columns[name]} ({name}) holds '{wrong[0][:80]}', which is no number", where=where
-            )
-    con.unregister("ruw_stuk")
+    try:
+        with registered(con, "ruw_stuk", columns):
+            con.execute(f"create or replace temp table stuk_{number} as select gebiedscode, peiljaar, {parsed} from ruw_stuk")
+            if untyped:
+                _refuse_text(con, source, layout, piece, where)
+    except WrongType as error:
+        key = layout.columns.get(error.column, error.column)
+        raise SourceChanged(f"column {key} ({error.column}) changed its type: {error}", where=where) from error
     twice = con.execute(
         f"select gebiedscode, peiljaar from stuk_{number} group by all having count(*) > 1 order by all limit 1"
     ).fetchone()
     if twice:
         raise SourceChanged(f"delivers {twice[0]} {twice[1]} more than once", where=where)
+
+
+def _refuse_text(con: duckdb.DuckDBPyConnection, source: Source, layout: Layout, piece: Piece, where: str) -> None:
+    """SourceChanged for a number cell that is neither a number nor a known sign for missing (a decimal comma, say)."""
+    for name in piece.columns:
+        if source.kolommen[name].soort == "tekst":
+            continue
+        wrong = con.execute(
+            f"""select trim("{name}") from ruw_stuk
+            where not regexp_full_match(trim("{name}"), ?) and trim("{name}") not in ('.', '-', 'x', '') limit 1""",
+            [NUMBER],
+        ).fetchone()
+        if wrong:
+            raise SourceChanged(
+                f"column {layout.columns[name]} ({name}) holds '{safe(wrong[0])}', which is no number", where=where
+            )
 
 
 def _cell_sql(name: str, kind: str, untyped: bool) -> str:
@@ -197,9 +200,8 @@ def _register_names(con: duckdb.DuckDBPyConnection, snapshot: Snapshot, layout: 
             code = normalise(str(row.get("Key") or ""))
             if code:
                 titles[code] = " ".join(str(row.get("Title") or "").split()) or code
-    con.register("titels", pa.table({"gebiedscode": list(titles), "naam": list(titles.values())}))
-    con.execute("create or replace temp table namen as select * from titels")
-    con.unregister("titels")
+    with registered(con, "titels", {"gebiedscode": ("text", list(titles)), "naam": ("text", list(titles.values()))}):
+        con.execute("create or replace temp table namen as select * from titels")
     years = [
         int(match.group(1))
         for page in (odata_v3.read_rows(snapshot, layout.time) if layout.time else ())
@@ -207,9 +209,8 @@ def _register_names(con: duckdb.DuckDBPyConnection, snapshot: Snapshot, layout: 
         if (match := odata_v3.ANNUAL.match(str(row.get("Key") or "").strip()))
         and row.get("Status") not in ("Definitief", None, "")
     ]
-    con.register("jaren", pa.table({"peiljaar": pa.array(years, pa.int32())}))
-    con.execute("create or replace temp table voorlopige as select * from jaren")
-    con.unregister("jaren")
+    with registered(con, "jaren", {"peiljaar": ("integer", years)}):
+        con.execute("create or replace temp table voorlopige as select * from jaren")
 
 
 def _append(

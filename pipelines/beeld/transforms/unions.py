@@ -52,6 +52,8 @@ def combine(indicator: Indicator, parts: Sequence[Part]) -> Combined:
     covered = coverage(parts)
     if covered is None:
         return Combined(None, "onbekend", "de noemer van een of meer buurten is onbekend")
+    if not present:
+        return Combined(None, "onbekend", "geen van de buurten heeft een cijfer")
     if covered < COVERAGE:
         return Combined(
             None,
@@ -69,7 +71,7 @@ def combine(indicator: Indicator, parts: Sequence[Part]) -> Combined:
 
 
 def coverage(parts: Sequence[Part]) -> float | None:
-    """Share of the denominator that lies in parts with a value; by inhabitants where a part without a value lacks its denominator.
+    """Share of the denominator in parts with a value; by inhabitants where a part without a value lacks its denominator.
 
     None when neither is known.
     """
@@ -87,7 +89,7 @@ def coverage(parts: Sequence[Part]) -> float | None:
 
 
 def standard_error(indicator: Indicator, source: Source, combined: Combined, cells: int) -> float | None:
-    """Standard error of a union's figure: the buurten of one gemeente share the sign of their rounding errors, so cells add up."""
+    """Standard error of a union's figure; the buurten of a gemeente share the sign of their rounding errors, so cells add up."""
     if combined.waarde is None:
         return None
     bases = [source.kolommen[r.kolom].afronding if r.bron == source.bron else None for r in indicator.parsed.teller.references]
@@ -124,21 +126,9 @@ def compute_unions(con: duckdb.DuckDBPyConnection, catalog: Catalog, members: Ma
             reliable = (
                 None if error is None or combined.waarde is None else (error < RELIABLE * abs(combined.waarde) or error == 0)
             )
-            con.execute(
-                "insert into waarde values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, null, ?, ?, ?, ?, ?)",
-                [
-                    union,
-                    name,
-                    year,
-                    division,
-                    combined.waarde,
-                    combined.status,
-                    combined.reden or note,
-                    combined.teller,
-                    combined.noemer,
-                ]
-                + [low, high, provisional, reliable, table, column, sha256],
-            )
+            row = [union, name, year, division, combined.waarde, combined.status, combined.reden or note, combined.teller]
+            row += [combined.noemer, low, high, None, provisional, reliable, table, column, sha256]
+            con.execute(f"insert into waarde values ({', '.join('?' * len(row))})", row)
             added += 1
     return added
 

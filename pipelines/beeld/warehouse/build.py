@@ -1,4 +1,4 @@
-"""The build database: every step from archived snapshots to checked tables, each a plain function over one DuckDB file in `bouw/`.
+"""The build database: every step from archived snapshots to checked tables, each a plain function over one file in `bouw/`.
 
 Nothing here is seen by the public; `release.py` copies the public tables out of it.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -81,7 +82,7 @@ def build_areas(
     newest = areas.create_areas(con, defining, [piece for piece in staged if piece.source.bron == defining.bron])
     for source in {piece.source.bron: piece.source for piece in staged}.values():
         areas.link(con, source, newest)
-    frames = {}
+    frames: dict[str, Any] = {}
     for item in delivered:
         if item.source.protocol == "ogc_features" and item.snapshot is not None and item.table.soort is not None:
             where = f"{item.source.bron} {item.table.tabel}"
@@ -154,7 +155,7 @@ def create_profile_view(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> Non
         group by g.gebiedscode, g.soort, g.naam, g.gemeentecode, g.gemeentenaam, g.wijkcode, g.inwoners"""
     )
     con.execute(
-        "comment on view profiel is 'Een brede rij per gebied: elke indicator in zijn eigen laatste jaar; het jaar staat in indicator.'"
+        "comment on view profiel is 'Een brede rij per gebied: elke indicator in zijn eigen laatste jaar (zie indicator).'"
     )
 
 

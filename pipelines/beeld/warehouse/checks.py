@@ -1,4 +1,4 @@
-"""Checks before publication: Great Expectations suites made from the catalogue and the source declarations, written to `controle`.
+"""Checks before publication: Great Expectations suites made from the catalogue and the declarations, written to `controle`.
 
 Great Expectations validates pandas frames that DuckDB hands over (its DuckDB dialect is broken, facts/STACK.md) and is imported
 inside the function, because the import takes seconds. A failed check of severity `fout` raises ChecksFailed; `waarschuwing` is
@@ -36,6 +36,8 @@ class Check:
     query: str
     verwachting: str
     argumenten: tuple[tuple[str, Any], ...]
+    nodig: bool = False
+    """True: no rows, or an empty cell, means that the check has failed, because it has seen nothing."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,8 @@ def _range_checks(catalog: Catalog) -> list[Check]:
             name,
             FOUT,
             f"elke waarde ligt tussen {indicator.bereik[0]:g} en {indicator.bereik[1]:g} {indicator.eenheid}, op afronding na",
-            f"select {_without_rounding(catalog, indicator)} as waarde from waarde where indicator = '{name}' and waarde is not null",
+            f"select {_without_rounding(catalog, indicator)} as waarde from waarde "
+            f"where indicator = '{name}' and waarde is not null",
             "expect_column_values_to_be_between",
             (("column", "waarde"), ("min_value", indicator.bereik[0]), ("max_value", indicator.bereik[1])),
         )
@@ -124,7 +127,7 @@ def _range_checks(catalog: Catalog) -> list[Check]:
 
 
 def _without_rounding(catalog: Catalog, indicator: Indicator) -> str:
-    """The lowest share that rounded counts allow: 20 of 15 people is rounding, 200 of 15 is an error. Published figures as they are."""
+    """The lowest share that rounded counts allow: 20 of 15 people is rounding, 200 of 15 is an error. Others as published."""
     formula = indicator.parsed
     if formula.noemer is None:
         return "waarde"
@@ -187,6 +190,7 @@ def _known_checks(source: Source, table: Table) -> list[Check]:
                 ("min_value", known.waarde * (1 - known.marge)),
                 ("max_value", known.waarde * (1 + known.marge)),
             ),
+            nodig=True,
         )
         for known in table.verwacht.bekend
     ]
@@ -228,7 +232,8 @@ def _hierarchy_check(source: Source, table: Table, name: str) -> Check:
         f"de som van de buurten ligt binnen de afronding ({per_cell} per buurt) van hun wijk",
         f"""select greatest(abs(sum(b."{name}") - any_value(w."{name}")) - {per_cell} * count(*) - {own}, 0) as buiten
         from basis."{source.bron}" as b
-        join basis."{source.bron}" as w on w.gebiedscode = 'WK' || b.gebiedscode[3:8] and w.tabel = b.tabel and w.peiljaar = b.peiljaar
+        join basis."{source.bron}" as w
+          on w.gebiedscode = 'WK' || b.gebiedscode[3:8] and w.tabel = b.tabel and w.peiljaar = b.peiljaar
         where b.gebiedscode[1:2] = 'BU' and b.tabel = '{table.tabel}'
         group by w.gebiedscode, w.peiljaar
         having count(b."{name}") = count(*)""",
@@ -263,14 +268,15 @@ def run_checks(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> list[Outcome
 
 
 def validate(con: duckdb.DuckDBPyConnection, checks: Sequence[Check]) -> list[Outcome]:
-    """Validate each check on its own frame; a check without rows to look at fails, because it has seen nothing."""
+    """Validate each check on the frame of its own query."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import great_expectations as gx
 
         context = gx.get_context(mode="ephemeral")
-        context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+        variables: Any = context.variables
+        variables.progress_bars = {"globally": False, "metric_calculations": False}
         source = context.data_sources.add_pandas("bouw")
         outcomes: list[Outcome] = []
         frames: dict[str, pd.DataFrame] = {}
@@ -279,22 +285,19 @@ def validate(con: duckdb.DuckDBPyConnection, checks: Sequence[Check]) -> list[Ou
                 frames[check.query] if check.query in frames else frames.setdefault(check.query, con.execute(check.query).df())
             )
             if frame.empty:
-                needed = (
-                    check.ernst == FOUT
-                    and check.verwachting != "expect_column_values_to_be_between"
-                    or check.naam.startswith("bekend_")
-                )
-                outcomes.append(Outcome(check, not needed, 0))
+                outcomes.append(Outcome(check, not check.nodig, 0))
                 continue
             asset = source.add_dataframe_asset(f"frame_{number}")
-            batch = asset.add_batch_definition_whole_dataframe("alles").get_batch(batch_parameters={"dataframe": frame})
-            expectation = getattr(gx.expectations, _class_name(check.verwachting))(**dict(check.argumenten))
-            result = batch.validate(expectation, result_format="BASIC")
-            missing = int(frame[dict(check.argumenten)["column"]].isna().sum()) if check.naam.startswith("bekend_") else 0
-            wrong = int(result.result.get("unexpected_count", 0) or 0)
+            batch: Any = asset.add_batch_definition_whole_dataframe("alles").get_batch(batch_parameters={"dataframe": frame})
+            expectation = _expectation(gx.expectations, check)
+            result: Any = batch.validate(expectation, result_format="BASIC")
+            missing = int(frame[dict(check.argumenten)["column"]].isna().sum()) if check.nodig else 0
+            details: dict[str, Any] = result.result
+            wrong = int(details.get("unexpected_count") or 0)
             outcomes.append(Outcome(check, bool(result.success) and not missing, wrong + missing))
     return outcomes
 
 
-def _class_name(expectation: str) -> str:
-    return "".join(part.capitalize() for part in expectation.split("_"))
+def _expectation(module: Any, check: Check) -> Any:
+    name = "".join(part.capitalize() for part in check.verwachting.split("_"))
+    return getattr(module, name)(**dict(check.argumenten))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import duckdb
 
@@ -34,7 +34,7 @@ class Answer:
         return json.dumps([dict(zip(self.columns, row, strict=True)) for row in self.rows], ensure_ascii=False, allow_nan=False)
 
     def as_csv(self) -> str:
-        """CSV with a header; text that a spreadsheet would take for a formula gets a leading apostrophe, numbers are untouched."""
+        """CSV with a header; text that a spreadsheet takes for a formula gets a leading apostrophe, numbers are untouched."""
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow([guarded(name) for name in self.columns])
@@ -85,9 +85,9 @@ def plain(cell: Any) -> Any:
     if isinstance(cell, (bytes, bytearray)):
         return bytes(cell).hex()
     if isinstance(cell, (list, tuple)):
-        return [plain(item) for item in cell]
+        return [plain(item) for item in cast("list[Any]", cell)]
     if isinstance(cell, dict):
-        return {str(key): plain(value) for key, value in cell.items()}
+        return {str(key): plain(value) for key, value in cast("dict[Any, Any]", cell).items()}
     if cell is None or isinstance(cell, (bool, int, float, str)):
         return cell
     return str(cell)

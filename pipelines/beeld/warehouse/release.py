@@ -1,4 +1,4 @@
-"""Publish: write a release beside the others, complete and checked, then switch `current` in one step. Never write where readers read.
+"""Publish: write a release beside the others, complete and checked, then switch `current` in one step.
 
 bouw/<id>/        everything of the release, on its way
 releases/<id>/    <id>.duckdb, beeld.duckdb -> <id>.duckdb, parquet/, manifest.json, site/; read-only, never changed
@@ -14,7 +14,7 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -48,8 +48,8 @@ ORDER = {
 
 
 @contextmanager
-def exclusive(settings: Settings, what: str) -> Iterator[None]:
-    """Hold the only right to build and publish in this home; Busy (75) names the holder. The kernel frees it when a holder dies."""
+def exclusive(settings: Settings, what: str) -> Generator[None]:
+    """Hold the only right to build and publish in this home; Busy (75) names the holder. The kernel frees it when one dies."""
     settings.home.mkdir(parents=True, exist_ok=True)
     path = settings.home / ".slot"
     with path.open("a+", encoding="utf-8") as lock:
@@ -189,7 +189,7 @@ def _append_order(settings: Settings, release_id: str) -> None:
 
 
 def rollback(settings: Settings, release_id: str | None) -> str:
-    """Point `current` at `release_id`, or at the release before the current one; returns the id. UsageError when there is none."""
+    """Point `current` at `release_id`, or at the release before the current one; returns the id. UsageError when none is."""
     known = [path.name for path in releases(settings)]
     if release_id is None:
         now = settings.current.resolve().name if settings.current.exists() else None

@@ -1,0 +1,138 @@
+"""What every test stands on: no trace of the developer's own surroundings, the small example over real HTTP, the real figures once."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+
+from beeld.refresh import Options, refresh
+from beeld.settings import load_settings
+from beeld.sources import http
+from tests.loopback import LoopbackServer
+from tests.reliability.worlds import FOUR_GEMEENTEN, PAGE, RealRelease, World, copy_home, example_project, example_settings
+
+ROOT = Path(__file__).parents[1]
+REAL_DATA = ROOT.parent / "shared" / "data"
+BUURTEN = 150
+
+hypothesis_settings.register_profile(
+    "ci",
+    derandomize=True,
+    max_examples=200,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture(autouse=True)
+def own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test reads or writes the developer's `BEELD_HOME`, follows a base URL of the shell, or reports to anyone."""
+    for name in [name for name in os.environ if name.startswith("BEELD_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("BEELD_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("GX_ANALYTICS_ENABLED", "false")
+    monkeypatch.setenv("DO_NOT_TRACK", "1")
+
+
+@pytest.fixture
+def fast_retries(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Waiting takes no time; the list fills with the seconds that would have been waited."""
+    waited: list[float] = []
+    monkeypatch.setattr(http, "_sleep", waited.append)
+    return waited
+
+
+# ---------------------------------------------------------------- the small example
+
+
+@pytest.fixture(scope="session")
+def example_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An invented country of 150 buurten, in the sources' wire format."""
+    from beeld.sources.example.generate import generate
+
+    folder = tmp_path_factory.mktemp("voorbeeld")
+    generate(folder, buurten=BUURTEN)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def example_project_folder(example_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The declarations of the checkout, with the known values of the small example instead of the real ones."""
+    return example_project(ROOT, tmp_path_factory.mktemp("project"), example_data)
+
+
+@pytest.fixture(scope="session")
+def _serving(example_data: Path) -> Iterator[LoopbackServer]:
+    """One server for the whole session: its address is in the delivered documents, so another one would be another delivery."""
+    with LoopbackServer(example_data, page_size=PAGE) as server:
+        yield server
+
+
+@pytest.fixture
+def small_server(_serving: LoopbackServer) -> Iterator[LoopbackServer]:
+    """The small example over HTTP, in pages of 100 rows, without faults and with an empty log."""
+    _serving.reset()
+    yield _serving
+    _serving.reset()
+
+
+@pytest.fixture(scope="session")
+def small_template(
+    _serving: LoopbackServer, example_project_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A home with one release of the small example, without pages. Copy it, do not use it."""
+    home = tmp_path_factory.mktemp("sjabloon") / "data"
+    _serving.reset()
+    result = refresh(example_settings(example_project_folder, _serving.environment, home), Options(render=False))
+    assert result.new
+    assert result.warnings == ()
+    return home
+
+
+@pytest.fixture
+def empty_world(
+    small_server: LoopbackServer, example_project_folder: Path, tmp_path: Path, fast_retries: list[float]
+) -> World:
+    """The small example and a home in which nothing ever happened."""
+    return World(small_server, example_settings(example_project_folder, small_server.environment, tmp_path / "data"))
+
+
+@pytest.fixture
+def world(empty_world: World, small_template: Path) -> World:
+    """The small example and a home with a release of it."""
+    copy_home(small_template, empty_world.home)
+    return empty_world
+
+
+# ---------------------------------------------------------------- the real figures
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The real figures, which are no part of the repository."""
+    if not (REAL_DATA / "odata_v3").is_dir():
+        pytest.skip("the real figures are not here: ../shared/data is absent")
+    return REAL_DATA
+
+
+@pytest.fixture(scope="session")
+def real_release(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealRelease]:
+    """The release of four gemeenten out of the real figures, with pages; made once per session (about a minute and a half)."""
+    home = tmp_path_factory.mktemp("echt") / "data"
+    with LoopbackServer(real_data) as server:
+        settings = load_settings({**server.environment, "BEELD_HOME": str(home)}, folder=home.parent)
+        result = refresh(settings, Options(areas=FOUR_GEMEENTEN))
+        yield RealRelease(server, settings, result)
+
+
+@pytest.fixture
+def beeld(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., object]:
+    """Run the command line in this process: `beeld(settings, "refresh", "--no-render")` gives exit code, stdout and stderr."""
+    from tests.reliability.worlds import run_command_line
+
+    return lambda settings, *words: run_command_line(settings, words, capsys, monkeypatch)
