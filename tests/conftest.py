@@ -1,7 +1,7 @@
 """What every test stands on: no trace of the developer's own surroundings, the small example over real HTTP, the real figures once."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,17 @@ from beeld.refresh import Options, refresh
 from beeld.settings import load_settings
 from beeld.sources import http
 from tests.loopback import LoopbackServer
-from tests.reliability.worlds import FOUR_GEMEENTEN, PAGE, RealRelease, World, copy_home, example_project, example_settings
+from tests.reliability.worlds import (
+    FOUR_GEMEENTEN,
+    PAGE,
+    CommandLine,
+    RealRelease,
+    World,
+    copy_home,
+    example_project,
+    example_settings,
+    reset,
+)
 
 ROOT = Path(__file__).parents[1]
 REAL_DATA = ROOT.parent / "shared" / "data"
@@ -76,9 +86,9 @@ def _serving(example_data: Path) -> Iterator[LoopbackServer]:
 @pytest.fixture
 def small_server(_serving: LoopbackServer) -> Iterator[LoopbackServer]:
     """The small example over HTTP, in pages of 100 rows, without faults and with an empty log."""
-    _serving.reset()
+    reset(_serving)
     yield _serving
-    _serving.reset()
+    reset(_serving)
 
 
 @pytest.fixture(scope="session")
@@ -87,7 +97,7 @@ def small_template(
 ) -> Path:
     """A home with one release of the small example, without pages. Copy it, do not use it."""
     home = tmp_path_factory.mktemp("sjabloon") / "data"
-    _serving.reset()
+    reset(_serving)
     result = refresh(example_settings(example_project_folder, _serving.environment, home), Options(render=False))
     assert result.new
     assert result.warnings == ()
@@ -130,9 +140,10 @@ def real_release(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> I
         yield RealRelease(server, settings, result)
 
 
-@pytest.fixture
-def beeld(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., object]:
-    """Run the command line in this process: `beeld(settings, "refresh", "--no-render")` gives exit code, stdout and stderr."""
-    from tests.reliability.worlds import run_command_line
+# ---------------------------------------------------------------- the command line
 
-    return lambda settings, *words: run_command_line(settings, words, capsys, monkeypatch)
+
+@pytest.fixture
+def beeld(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    """The command line in this process: `beeld(settings, "refresh", "--no-render")` gives exit code, stdout and stderr."""
+    return CommandLine(capsys, monkeypatch)

@@ -25,7 +25,6 @@ from beeld.sources.odata_v3 import read_layout, read_rows
 from beeld.transforms.catalog import Catalog, load_catalog
 from beeld.transforms.codes import normalise
 from beeld.transforms.scores import Threshold
-from beeld.transforms.staging import Staged
 from beeld.warehouse import build, checks, release
 from beeld.warehouse.read import current_release, open_warehouse, warehouse_file
 
@@ -264,21 +263,29 @@ def compute(
     progress: Progress,
 ) -> None:
     """Fill every public table of the build database from the archived snapshots."""
-    build.create_schema(con, settings.project)
-    staged: list[Staged] = []
-    for source in catalog.sources.values():
-        if source.protocol == "odata_v3":
-            progress(f"reading {source.bron}")
-            staged += build.stage_source(con, source, inputs.delivered, inputs.options.year_from)
+    making = making_of(con, settings, catalog, inputs, identity, thresholds)
+    making.begin()
+    for source in build.odata_sources(catalog):
+        progress(f"reading {source.bron}")
+        making.stage(source)
     progress("areas and boundaries")
-    newest = build.build_areas(con, catalog, staged, inputs.delivered)
+    making.link_areas()
     progress("indicators")
-    build.build_values(con, catalog, staged, newest, METHOD_VERSION)
-    build.refuse_empty(con)
+    making.compute_values()
     progress("scores and signals")
-    build.build_scores(con, catalog, settings.project, identity.id, thresholds.rows)
-    build.describe_sources(con, inputs.delivered)
-    build.describe_release(con, identity)
+    making.compute_scores()
+
+
+def making_of(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    catalog: Catalog,
+    inputs: Inputs,
+    identity: build.Release,
+    thresholds: Thresholds,
+) -> build.Making:
+    """The steps that fill the build database `con`, none of them taken yet."""
+    return build.Making(con, catalog, settings.project, identity, inputs.delivered, inputs.options.year_from, thresholds.rows)
 
 
 def publish(

@@ -26,7 +26,8 @@ TINY = "BU99010205"
 YEARS = (2021, 2022, 2023, 2024)
 HEALTH_YEAR = 2020
 FORBIDDEN = (
-    r"\bbewoners zijn\b", r"\bslechtste?\b", r"probleemwijk", r"achterstandswijk", r"\branglijst\b", r"\bdoordat\b", r"\bkomt door\b",
+    r"\bbewoners zijn\b", r"\bslechtste?\b", r"probleemwijk", r"achterstandswijk", r"\branglijst\b", r"\bdoordat\b",
+    r"\bkomt door\b",
     r"veroorzaak", r"leidt tot", r"\bdankzij\b", r"\bals gevolg van\b", r"\bNone\b", r"\bnan\b", r"\bnull\b",
 )  # fmt: skip
 
@@ -78,14 +79,33 @@ def _value(code: str, position: int, serial: int, name: str, year: int, catalog:
     if indicator.samenvoegen == "som":
         value = 1_205.0
     if code == TINY:
-        value, status, reason = None, ("geheim", "onbekend", "geen_noemer")[serial % 3], ("geheim volgens de bron", "onbekend of geheim", "de noemer is 0")[serial % 3]
+        value, status, reason = (
+            None,
+            ("geheim", "onbekend", "geen_noemer")[serial % 3],
+            ("geheim volgens de bron", "onbekend of geheim", "de noemer is 0")[serial % 3],
+        )
     elif name == "aandeel_gescheiden":
         value = 0.0
     if name == "misdrijven_per_1000" and status == "ok":
         reason = "grens niet getoetst"
     margin = {"aangenomen": 5.0, "binomiaal": 1.5, "poisson": 1.5}.get(indicator.foutmodel)
     lower, upper = (value - margin, value + margin) if value and margin else (None, None)
-    return (code, name, year, 2024, value, status, reason, lower, upper, name == "gemiddeld_inkomen_per_inwoner", True, "85984NED", "Kolom_1", "ab" * 32)
+    return (
+        code,
+        name,
+        year,
+        2024,
+        value,
+        status,
+        reason,
+        lower,
+        upper,
+        name == "gemiddeld_inkomen_per_inwoner",
+        True,
+        "85984NED",
+        "Kolom_1",
+        "ab" * 32,
+    )
 
 
 def build_release(path: Path, catalog: Catalog, *, example: bool) -> None:
@@ -95,7 +115,23 @@ def build_release(path: Path, catalog: Catalog, *, example: bool) -> None:
     con.executemany("insert into gebied values (?, ?, ?, ?, ?, ?, ?, ?, ?, null, null)", _areas())
     for name, i in catalog.indicators.items():
         year = None if name == "scholen_binnen_3_km" else HEALTH_YEAR if i.soort == "modelschatting" else YEARS[-1]
-        row = (name, i.titel, i.uitleg, i.thema, i.rol, i.soort, i.familie, i.eenheid, i.decimalen, i.richting, i.bron, list(i.gebruik), i.formule, year, "1")
+        row = (
+            name,
+            i.titel,
+            i.uitleg,
+            i.thema,
+            i.rol,
+            i.soort,
+            i.familie,
+            i.eenheid,
+            i.decimalen,
+            i.richting,
+            i.bron,
+            list(i.gebruik),
+            i.formule,
+            year,
+            "1",
+        )
         con.execute(f"insert into indicator values ({', '.join('?' * len(row))})", row)
     columns = (
         "gebiedscode, indicator, peiljaar, indeling_jaar, waarde, status, reden, ondergrens, bovengrens, voorlopig, betrouwbaar,"
@@ -106,17 +142,29 @@ def build_release(path: Path, catalog: Catalog, *, example: bool) -> None:
     con.execute(f"insert into waarde ({columns}) select {columns} from verzonnen")
     con.unregister("verzonnen")
     moment = datetime(2024, 5, 1, 12)  # noqa: DTZ001 - the warehouse stores plain timestamps
-    con.execute("insert into bron values ('cbs_kwb', '85984NED', 'Kerncijfers', 'CBS', 'CC BY 4.0', 'https://x.nl/<b>', ?, ?, 'ab', 3, 'actueel')", [moment, moment])
-    con.execute("insert into thema_score values (?, 'veiligheid', 'nl', 0.9, 1, 1), (?, 'eenzaamheid', 'nl', 0.85, 1, 1)", [BUURTEN[0]] * 2)
+    con.execute(
+        "insert into bron values ('cbs_kwb', '85984NED', 'Kern', 'CBS', 'CC BY', 'https://<b>', ?, ?, 'ab', 3, 'ok')",
+        [moment, moment],
+    )
+    con.execute(
+        "insert into thema_score values (?, 'veiligheid', 'nl', 0.9, 1, 1), (?, 'eenzaamheid', 'nl', 0.85, 1, 1)",
+        [BUURTEN[0]] * 2,
+    )
     con.execute(
         "insert into signaal values (?, 'veiligheid', 'aandacht', 'niet_berekend', null, ['score 0,90, grens 0,80']),"
         " (?, 'eenzaamheid', 'aandacht', 'niet_berekend', null, ['score 0,85, grens 0,80'])",
         [BUURTEN[0]] * 2,
     )
-    con.execute("insert into integraal values (?, 'te_weinig_gegevens', 2, 1, null, ['minder dan 200 inwoners: geen score'])", [TINY])
-    con.execute("insert into integraal values (?, 'grensgeval', 3, 2, null, ['Leefbaarheid en veiligheid: aandacht'])", [BUURTEN[0]])
+    con.execute(
+        "insert into integraal values (?, 'te_weinig_gegevens', 2, 1, null, ['minder dan 200 inwoners: geen score'])", [TINY]
+    )
+    con.execute(
+        "insert into integraal values (?, 'grensgeval', 3, 2, null, ['Leefbaarheid en veiligheid: aandacht'])", [BUURTEN[0]]
+    )
     con.execute("insert into drempel values ('buurt', 'veiligheid', 'aandacht', 0.8, 'r1')")
-    con.execute("insert into controle values ('c1', 'cbs_kwb', 'aantal_inwoners', 'waarschuwing', false, 1205, 'som wijkt af <i>')")
+    con.execute(
+        "insert into controle values ('c1', 'cbs_kwb', 'aantal_inwoners', 'waarschuwing', false, 1205, 'som wijkt af <i>')"
+    )
     con.execute("insert into release values ('proef-1', ?, '1', '0.1', ?)", [moment, example])
     con.close()
 
@@ -126,7 +174,9 @@ def make_site(folder: Path, catalog: Catalog, *, example: bool = True) -> Made:
     build_release(warehouse, catalog, example=example)
     codes = [str(row[0]) for row in _areas()]
     texts = {BUURTEN[1]: {"aanleiding": "<b>Wij</b> willen & kunnen"}}
-    render.render_site(folder, warehouse, folder / "site", catalog=catalog, areas=codes, texts=texts, warnings=["bron <x> is oud"], maps=False)
+    render.render_site(
+        folder, warehouse, folder / "site", catalog=catalog, areas=codes, texts=texts, warnings=["bron <x> is oud"], maps=False
+    )
     return Made(warehouse, folder / "site", catalog)
 
 
@@ -209,7 +259,11 @@ def test_comparisons_and_sentences_carry_their_own_area(made: Made) -> None:
 
 def test_states_are_words_with_their_reason(made: Made) -> None:
     page = made.page(TINY)
-    for word, reason in (("geen gegevens", "onbekend of geheim"), ("afgeschermd", "geheim volgens de bron"), ("n.v.t.", "de noemer is 0")):
+    for word, reason in (
+        ("geen gegevens", "onbekend of geheim"),
+        ("afgeschermd", "geheim volgens de bron"),
+        ("n.v.t.", "de noemer is 0"),
+    ):
         cells = page.xpath(f"//td[contains(@class, 'eigen')][span[@data-peiljaar and text()='{word}']]")
         assert cells
         assert all(f"reden: {reason}" in cell.text_content() for cell in cells)
@@ -329,7 +383,12 @@ def test_method_page_explains_every_indicator(made: Made, catalog: Catalog) -> N
 
 
 def test_unknown_area_format_lens_and_language_are_refused(made: Made, catalog: Catalog, tmp_path: Path) -> None:
-    for wrong in ({"areas": ["BU00000000"]}, {"areas": [TINY], "formats": ["docx"]}, {"areas": [TINY], "lens": "x"}, {"areas": [TINY], "language": "fr"}):
+    for wrong in (
+        {"areas": ["BU00000000"]},
+        {"areas": [TINY], "formats": ["docx"]},
+        {"areas": [TINY], "lens": "x"},
+        {"areas": [TINY], "language": "fr"},
+    ):
         with pytest.raises(UsageError):
             render.render_site(tmp_path, made.warehouse, tmp_path / "site", catalog=catalog, maps=False, **wrong)  # type: ignore[arg-type]
     assert not (tmp_path / "site").exists()

@@ -6,22 +6,21 @@ Every printed figure is an element with `data-gebied`, `data-indicator`, `data-p
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, Protocol
-from urllib.parse import quote
+from typing import Any, Protocol, cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from beeld.profiles import svg, text
+from beeld.profiles import svg, text, wording
+from beeld.profiles.elements import DIRECTIONS, Row, address, attributes, css_string, number, origin, rows, safe, sentence
 from beeld.profiles.lenses import Chapter, Lens
 from beeld.profiles.model import Area, Cell, Figure, Profile, ReleaseData, ThemeView
-from beeld.profiles.text import Number, Sentence
-from beeld.transforms.catalog import Indicator
+from beeld.profiles.wording import first_upper
+from beeld.transforms.catalog import Indicator, Theme
 
 TEMPLATES = Path(__file__).parent / "templates"
 AGES = (
@@ -32,8 +31,6 @@ AGES = (
     ("aandeel_65_plus", "65 jaar of ouder"),
 )
 PLURALS = {"buurt": "buurten", "wijk": "wijken", "gemeente": "gemeenten", "samengesteld": "gebieden", "land": "landen"}
-MARKS = {"hoger": "▲ ", "lager": "▼ ", "gelijk": "≈ ", "niet_toetsbaar": ""}
-DIRECTIONS = {"gunstig": "hoger is gunstiger", "ongunstig": "hoger is ongunstiger", "neutraal": "niet gunstig of ongunstig"}
 MOST_MAPPED = 5
 """Up to this many gemeenten the index shows their maps; above it they stand on the page of the gemeente only."""
 
@@ -69,15 +66,6 @@ class Site:
 
 
 @dataclass(frozen=True)
-class Row:
-    """One figure as a row of a table."""
-
-    html: Markup
-    columns: tuple[str, ...]
-    untested: bool
-
-
-@dataclass(frozen=True)
 class Section:
     """One theme inside a chapter."""
 
@@ -91,60 +79,28 @@ class Section:
     more_maps: tuple[Picture, ...]
 
 
-def attributes(cell: Cell) -> str:
-    """The `data-*` attributes of a printed figure; none where no source delivered it, because there is no year either."""
-    if cell.year is None:
-        return ""
-    start = f'data-gebied="{_quoted(cell.area)}" data-indicator="{_quoted(cell.indicator)}" data-peiljaar="{cell.year}"'
-    value = "" if cell.value is None else f' data-waarde="{cell.value!r}"'
-    return f'{start} data-status="{_quoted(cell.status)}"{value}'
-
-
-@lru_cache(maxsize=4096)
-def _quoted(value: str) -> str:
-    return str(escape(value))
-
-
-def number(cell: Cell, indicator: Indicator, *, unit: bool = False) -> Markup:
-    """A figure as an element."""
-    shape = "getal" if cell.value is not None else "leeg"
-    return Markup(f'<span class="{shape}" {attributes(cell)}>{_quoted(text.show(cell, indicator, unit=unit))}</span>')
-
-
-def sentence(line: Sentence) -> Markup:
-    """A sentence with its figures as elements."""
-    return Markup("").join(number(p.cell, p.indicator, unit=True) if isinstance(p, Number) else escape(p) for p in line.parts)
-
-
-def css_string(value: str) -> Markup:
-    """`value` as a CSS string in which nothing but letters, digits and spaces stands unescaped."""
-    return Markup('"' + "".join(c if c.isascii() and (c.isalnum() or c == " ") else f"\\{ord(c):x} " for c in value) + '"')
-
-
-def address(path: Path, folder: Path) -> str:
-    """The relative address of `path` as seen from a page in `folder`."""
-    return quote(os.path.relpath(path, folder).replace(os.sep, "/"))
-
-
 @cache
 def environment() -> Environment:
     """The templates; undefined names are errors."""
-    env = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    env.globals |= {
+    env = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    shared: dict[str, Any] = {
         "number": number,
         "sentence": sentence,
         "css_string": css_string,
-        "unit_name": text.unit_name,
-        "plain_units": text.plain_units,
-        "kinds": text.KINDS,
-        "states": text.STATES,
+        "unit_name": wording.unit_name,
+        "plain_units": wording.plain_units,
+        "kinds": wording.KINDS,
+        "states": wording.STATES,
         "directions": DIRECTIONS,
-        "levels": text.LEVELS,
-        "first_upper": _first_upper,
+        "levels": wording.LEVELS,
+        "first_upper": first_upper,
         "outcome_names": text.OUTCOME_NAMES,
-        "dutch": text.dutch,
-        "noun": text.noun,
+        "dutch": wording.dutch,
+        "noun": wording.noun,
     }
+    cast("dict[str, Any]", env.globals).update(shared)
     return env
 
 
@@ -166,7 +122,9 @@ class HtmlRenderer:
         pages = {"index.html": index_page(site, maps), "methode.html": method_page(site)}
         for name, content in pages.items():
             (site.folder / name).write_text(content, encoding="utf-8", newline="\n")
-        (site.folder / "stijl.css").write_text((TEMPLATES / "stijl.css").read_text(encoding="utf-8"), encoding="utf-8", newline="\n")
+        (site.folder / "stijl.css").write_text(
+            (TEMPLATES / "stijl.css").read_text(encoding="utf-8"), encoding="utf-8", newline="\n"
+        )
         return [site.folder / name for name in pages]
 
 
@@ -175,36 +133,33 @@ def area_page(profile: Profile, site: Site, folder: Path, maps: Sequence[Picture
     shown = [figure for figure in profile.figures.values() if figure.cell.year is not None or figure.indicator.rol != "context"]
     strengths, concerns = text.cover_points(profile)
     years, history = _history(shown)
-    return environment().get_template("gebied.html").render(
-        site=site,
-        release=profile.release,
-        profile=profile,
-        area=profile.area,
-        root="../../",
-        people=text.who_lives_here(profile),
-        strengths=strengths,
-        concerns=concerns,
-        outcome=text.outcome_text(profile),
-        chapters=[(chapter, _sections(profile, site, chapter, maps)) for chapter in site.lens.hoofdstukken],
-        leftover=[_section(profile, site, theme, [], maps) for theme in site.lens.leftover(site.data.catalog)],
-        ages=_ages(profile),
-        cards=_cards(profile),
-        history=history,
-        years=years,
-        notes=text.unknowns(profile),
-        questions=text.questions(profile),
-        origins=Markup("".join(_origin_of(figure, site) for figure in shown)),
-        locator=locator,
-        link=lambda path: address(path, folder),
-        children=_children(profile.area, site),
+    return (
+        environment()
+        .get_template("gebied.html")
+        .render(
+            site=site,
+            release=profile.release,
+            profile=profile,
+            area=profile.area,
+            root="../../",
+            people=text.who_lives_here(profile),
+            strengths=strengths,
+            concerns=concerns,
+            outcome=text.outcome_text(profile),
+            chapters=[(chapter, _sections(profile, site, chapter, maps)) for chapter in site.lens.hoofdstukken],
+            leftover=[_section(profile, site, theme, [], maps) for theme in site.lens.leftover(site.data.catalog)],
+            ages=_ages(profile),
+            cards=_cards(profile),
+            history=history,
+            years=years,
+            notes=text.unknowns(profile),
+            questions=text.questions(profile),
+            origins=safe("".join(origin(figure, site.data.catalog) for figure in shown)),
+            locator=locator,
+            link=partial(address, folder),
+            children=_children(profile.area, site),
+        )
     )
-
-
-def _origin_of(figure: Figure, site: Site) -> Markup:
-    source = site.data.catalog.sources[figure.indicator.bron]
-    cell, indicator = figure.cell, figure.indicator
-    publisher = f"{source.uitgever}, {source.titel}"
-    return _origin(figure.id, indicator.titel, indicator.soort, publisher, cell.year, cell.table, cell.column, cell.sha)
 
 
 def _children(parent: Area, site: Site) -> list[Area]:
@@ -222,8 +177,8 @@ def _sections(profile: Profile, site: Site, chapter: Chapter, maps: Sequence[Pic
     sections = [_section(profile, site, theme, [], maps) for theme in chapter.themas if theme in profile.themes]
     if extra:
         title = "Wonen en omgeving" if chapter.vorm == "omgeving" else chapter.titel
-        rows = _rows(profile, extra)
-        sections.append(Section(f"{chapter.id}-extra", title, (), "", (), rows, (), ()))
+        lines = rows(profile, extra)
+        sections.append(Section(f"{chapter.id}-extra", title, (), "", (), lines, (), ()))
     return sections
 
 
@@ -236,7 +191,7 @@ def _section(profile: Profile, site: Site, theme: str, extra: Sequence[str], map
         gaps=view.theme.geen_cijfer,
         level=view.signal.level if view.signal else "",
         sentences=tuple(_score_words(profile, site, view)),
-        rows=_rows(profile, names),
+        rows=rows(profile, names),
         maps=tuple(picture for picture in maps if picture.key.rpartition("-")[0] == theme),
         more_maps=tuple(picture for picture in maps if picture.key.rpartition("-")[0] in names),
     )
@@ -255,76 +210,23 @@ def _score_words(profile: Profile, site: Site, view: ThemeView) -> list[str]:
         return [f"Geen score: {used} kerncijfers met een plaats tussen andere gebieden."]
     found: list[str] = []
     if len(core) == 1 and site.data.catalog.indicators[core[0]].soort == "modelschatting":
-        found.append("Dit thema rust op één modelschatting. Daarom staat hier niet hoe het gebied ligt ten opzichte van andere gebieden.")
+        found.append(
+            "Dit thema rust op één modelschatting. Daarom staat hier niet hoe het gebied ligt ten opzichte van andere gebieden."
+        )
     else:
         more = "hoger is meer kracht" if view.theme.kracht else "hoger is meer zorg"
         place = f"{_height(score.score)} vergeleken met {PLURALS[profile.area.kind]} in Nederland"
         found.append(f"De score van dit thema is {place} ({score.used} van {score.total} kerncijfers; {more}).")
-    reasons = [r for r in (view.signal.reasons if view.signal else ()) if not r.startswith("score ") and "kernindicatoren" not in r]
-    words = [text.plain_reason(reason).replace("kernindicator", "kerncijfer") for reason in reasons]
-    return [*found, *(f"{_first_upper(word)}." for word in words)]
+    reasons = [
+        r for r in (view.signal.reasons if view.signal else ()) if not r.startswith("score ") and "kernindicatoren" not in r
+    ]
+    words = [wording.plain_reason(reason).replace("kernindicator", "kerncijfer") for reason in reasons]
+    return [*found, *(f"{first_upper(word)}." for word in words)]
 
 
 def _height(score: float) -> str:
     names = ((0.8, "hoog"), (0.6, "wat hoger dan het midden"), (0.4, "rond het midden"), (0.2, "wat lager dan het midden"))
     return next((name for bound, name in names if score >= bound), "laag")
-
-
-def _rows(profile: Profile, names: Iterable[str]) -> tuple[Row, ...]:
-    here = _first_upper(text.noun(profile.area))
-    return tuple(_row(profile.figures[name], here) for name in names)
-
-
-def _row(figure: Figure, here: str) -> Row:
-    """A figure as a row: written here and not in the template, because a national run prints a million of them."""
-    cell, indicator = figure.cell, figure.indicator
-    parts = [f'<tr><th scope="row">{_head(indicator.titel, text.unit_name(indicator), indicator.richting)}</th>']
-    parts.append(f'<td class="eigen" data-kop="{here}">{number(cell, indicator)}')
-    interval = text.show_interval(cell, indicator)
-    if interval:
-        parts.append(f' <small class="marge" data-ondergrens="{cell.lower!r}" data-bovengrens="{cell.upper!r}">{interval}</small>')
-    near = figure.nearest
-    if near and near.relation:
-        words = f"{MARKS[near.relation]}{text.relation_words(near.relation, indicator)} {text.definite(near.area)}"
-        parts.append(f' <small class="merkteken">{words}</small>')
-    untested = cell.reason == text.UNTESTED
-    if cell.reason and not untested:
-        parts.append(f' <small class="reden">{"let op" if figure.present else "reden"}: {_quoted(text.plain_reason(cell.reason))}</small>')
-    columns = tuple(_first_upper(text.definite(c.area)) for c in figure.comparisons)
-    cells = zip(columns, figure.comparisons, strict=True)
-    parts += [f'</td><td data-kop="{column}">{number(c.cell, indicator)}' for column, c in cells]
-    meta = _meta(cell.year, indicator.soort, cell.provisional, cell.reliable, untested)
-    parts.append(f'</td><td data-kop="Jaar en soort"><span>{meta}</span></td></tr>\n')
-    return Row(Markup("".join(parts)), columns, untested)
-
-
-def _first_upper(words: str) -> str:
-    return words[:1].upper() + words[1:]
-
-
-@lru_cache(maxsize=1024)
-def _head(title: str, unit: str, direction: str) -> Markup:
-    """Title, unit and which way is worse."""
-    better = "" if direction == "neutraal" else f"; {DIRECTIONS[direction]}"
-    return Markup(f"{escape(title)} <small>{escape(unit)}{better}</small>")
-
-
-@lru_cache(maxsize=1024)
-def _meta(year: int | None, kind: str, provisional: bool, reliable: bool | None, untested: bool) -> Markup:
-    """Year, kind and warnings of a figure."""
-    shown = "–" if year is None else f"{year}{'°' if untested else ''}"
-    badges = [text.KINDS[kind], *(["voorlopig"] if provisional else []), *(["grote marge"] if reliable is False else [])]
-    spans = [f'<span class="soort soort-{kind}">{badge}</span>' for badge in badges]
-    return Markup(f"{shown} {' '.join(spans)}")
-
-
-@lru_cache(maxsize=4096)
-def _origin(name: str, title: str, kind: str, publisher: str, year: int | None, table: str, column: str, sha: str) -> Markup:
-    """Where a figure comes from, as a row; the same for most areas."""
-    cells = [str(year or "–"), text.KINDS[kind], publisher, table or "–"]
-    narrow = [column or "–", sha[:8] or "–"]
-    row = "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "".join(f'<td class="kolom">{escape(cell)}</td>' for cell in narrow)
-    return Markup(f'<tr><th scope="row"><a href="../../methode.html#{escape(name)}">{escape(title)}</a></th>{row}</tr>')
 
 
 def _ages(profile: Profile) -> tuple[int, Markup] | None:
@@ -339,9 +241,9 @@ def _ages(profile: Profile) -> tuple[int, Markup] | None:
     bars: list[svg.Bar] = []
     for (figure, label), cells in zip(found, own, strict=True):
         reference = next((c.value for o in figure.comparisons if o.area == near for c in o.history if c.year == year), None)
-        bars.append(svg.Bar(label, cells[year], text.show(cells[year], figure.indicator), reference))
-    title = f"Leeftijd in {text.noun(profile.area)}, {year}"
-    return year, svg.age_bars(bars, attributes, title=title, reference_name=text.definite(near) if near else "")
+        bars.append(svg.Bar(label, cells[year], wording.show(cells[year], figure.indicator), reference))
+    title = f"Leeftijd in {wording.noun(profile.area)}, {year}"
+    return year, svg.age_bars(bars, attributes, title=title, reference_name=wording.definite(near) if near else "")
 
 
 def _cards(profile: Profile) -> list[tuple[Figure, Markup, Markup]]:
@@ -350,9 +252,9 @@ def _cards(profile: Profile) -> list[tuple[Figure, Markup, Markup]]:
     for figure in profile.figures.values():
         if figure.modelled or not figure.present or figure.indicator.thema == "context":
             continue
-        here, plural = text.noun(profile.area), PLURALS[profile.area.kind]
-        strip = svg.position_strip(figure, _first_upper(here), "gemeente", plural)
-        rows = [(here, figure.cell), *((text.definite(c.area), c.cell) for c in figure.comparisons)]
+        here, plural = wording.noun(profile.area), PLURALS[profile.area.kind]
+        strip = svg.position_strip(figure, first_upper(here), "gemeente", plural)
+        rows = [(here, figure.cell), *((wording.definite(c.area), c.cell) for c in figure.comparisons)]
         has_interval = figure.cell.lower is not None
         dots = svg.interval_dots(rows, title=f"{figure.indicator.titel}, {figure.cell.year}") if has_interval else Markup("")
         if strip or dots:
@@ -368,14 +270,14 @@ def _history(figures: Iterable[Figure]) -> tuple[list[int], list[tuple[Figure, M
     for figure in chosen:
         printed = {cell.year: _dated(cell, figure.indicator) for cell in figure.history}
         line = svg.sparkline(figure.history, title=figure.indicator.titel)
-        lines.append((figure, line, Markup("".join(f"<td>{printed.get(year, '')}</td>" for year in years))))
+        lines.append((figure, line, safe("".join(f"<td>{printed.get(year, '')}</td>" for year in years))))
     return years, lines
 
 
 def _dated(cell: Cell, indicator: Indicator) -> Markup:
     """The figure of one year; a star where it comes with a remark."""
     shown = number(cell, indicator)
-    return shown if cell.value is None or not cell.reason else Markup(f'{shown}<sup title="{escape(cell.reason)}">*</sup>')
+    return shown if cell.value is None or not cell.reason else safe(f'{shown}<sup title="{escape(cell.reason)}">*</sup>')
 
 
 def index_page(site: Site, maps: Mapping[str, Sequence[Picture]]) -> str:
@@ -387,35 +289,51 @@ def index_page(site: Site, maps: Mapping[str, Sequence[Picture]]) -> str:
     for area in areas:
         groups.setdefault(area.gemeente_name or "Meer gemeenten", []).append(area)
     shown = {code: pictures for code, pictures in sorted(maps.items()) if pictures} if len(maps) <= MOST_MAPPED else {}
-    return environment().get_template("index.html").render(
-        site=site,
-        release=site.data.release,
-        root="",
-        groups=groups,
-        maps=[(site.data.areas[code], pictures) for code, pictures in shown.items() if code in site.data.areas],
-        drawn=sorted(code for code, pictures in maps.items() if pictures),
-        link=lambda path: address(path, site.folder),
+    return (
+        environment()
+        .get_template("index.html")
+        .render(
+            site=site,
+            release=site.data.release,
+            root="",
+            groups=groups,
+            maps=[(site.data.areas[code], pictures) for code, pictures in shown.items() if code in site.data.areas],
+            drawn=sorted(code for code, pictures in maps.items() if pictures),
+            link=partial(address, site.folder),
+        )
     )
 
 
 def method_page(site: Site) -> str:
     """The method in plain words, generated from the catalogue."""
     catalog = site.data.catalog
-    chapters: list[tuple[Any, list[tuple[str, Indicator]]]] = [
+    chapters: list[tuple[Theme, list[tuple[str, Indicator]]]] = [
         (theme, [(name, catalog.indicators[name]) for name in catalog.of_theme(key)]) for key, theme in catalog.themes.items()
     ]
-    return environment().get_template("methode.html").render(
-        site=site,
-        release=site.data.release,
-        root="",
-        chapters=chapters,
-        thresholds=[(kind, catalog.themes[theme].titel, level, bound) for kind, theme, level, bound in site.data.thresholds if theme in catalog.themes],
-        example=_example,
+    return (
+        environment()
+        .get_template("methode.html")
+        .render(
+            site=site,
+            release=site.data.release,
+            root="",
+            chapters=chapters,
+            thresholds=[
+                (kind, catalog.themes[theme].titel, level, bound)
+                for kind, theme, level, bound in site.data.thresholds
+                if theme in catalog.themes
+            ],
+            example=_example,
+        )
     )
 
 
 def _example(indicator: Indicator) -> str:
     """The worked example of the catalogue, in words."""
-    inputs = ", ".join(f"{name} = {f'{value:g}'.replace('.', ',')}" for name, value in indicator.voorbeeld.items() if name != "waarde" and value is not None)
+    inputs = ", ".join(
+        f"{name} = {f'{value:g}'.replace('.', ',')}"
+        for name, value in indicator.voorbeeld.items()
+        if name != "waarde" and value is not None
+    )
     outcome = indicator.voorbeeld.get("waarde")
-    return f"{inputs} geeft {'geen waarde' if outcome is None else text.show_value(outcome, indicator, unit=True)}"
+    return f"{inputs} geeft {'geen waarde' if outcome is None else wording.show_value(outcome, indicator, unit=True)}"

@@ -195,6 +195,7 @@ def class_bounds(values: Sequence[float], decimals: int, *, steps: bool = False,
         return ()
     if steps:
         low, high = (float(q) for q in np.quantile(numbers, [0.02, 0.98]))
+        low, high = (low, high) if low < high else (float(numbers[0]), float(numbers[-1]))
         unit = max(_nice((high - low) / most), 10.0**-decimals)
         first = round(((low + high) / 2 - (most - 2) / 2 * unit) / unit)
         raw = [(first + i) * unit for i in range(most - 1)]

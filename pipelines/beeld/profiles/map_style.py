@@ -42,8 +42,8 @@ INK, SOFT, PALE = "#1f1f1f", "#555555", "#8a8a8a"
 EDGE, BADGE = "#a6a6a6", "#fff4cc"
 
 CONCERN = ("#dcd3ea", "#b7a5d3", "#8f78b6", "#684a94", "#402168")
-STRENGTH = ("#cfe4e1", "#9cc7c3", "#65a5a1", "#2f7e7a", "#0a514e")
-NEUTRAL = ("#e2dacd", "#c4b59f", "#a18e73", "#776650", "#4a3d2d")
+STRENGTH = ("#c3dedb", "#93c1bd", "#5e9e9a", "#2d7774", "#084a48")
+NEUTRAL = ("#ded5c7", "#c4b59f", "#a18e73", "#776650", "#4a3d2d")
 """Sequential ramps of one hue, even steps of lightness: they keep their order for the colour-blind and in black and white."""
 
 RAMPS = {"zorg": CONCERN, "ongunstig": CONCERN, "kracht": STRENGTH, "gunstig": STRENGTH, "neutraal": NEUTRAL}

@@ -370,7 +370,8 @@ class Painter:
         self.edition, self.example = edition, example
         legend = max(sheet_legend_height(spec, example) for spec in specs)
         legend += MAP_TOP
-        beside, below = legend + self._key_height(2), max(bottom + 36, legend) + self._key_height(5)
+        columns = 1 if legend + self._key_height(1) <= bottom + 36 else 2
+        beside, below = legend + self._key_height(columns), max(bottom + 36, legend) + self._key_height(5)
         self.sheet = Sheet(max(bottom + 36, min(beside, below)) + 50)
         self.paths = [place.path(shape) for shape in shapes]
         self.codes = [buurt.code for buurt in buurten]
@@ -378,7 +379,7 @@ class Painter:
         self.sheet.add(self.areas, stays=True)
         self._borders(place, buurten, shapes)
         if beside <= below:
-            self._key(PANEL_LEFT, legend, 2, PANEL_WIDTH)
+            self._key(PANEL_LEFT, legend, columns, PANEL_WIDTH)
         else:
             self._key(22, max(bottom + 36, legend), 5, WIDTH - 44)
         self.sheet.compass(22, bottom + 30, 1 / place.scale, MAP_WIDTH)
@@ -438,7 +439,11 @@ class Painter:
     def _hatch(self, hatch: str, chosen: Sequence[int], fills: Sequence[str]) -> None:
         colours = [style.hatch_colour(fills[i]) for i in chosen]
         paths = [self.paths[i] for i in chosen]
-        self.sheet.add(PathCollection(paths, facecolors="none", edgecolors="none", hatch=hatch, hatchcolors=colours, zorder=2))
+        self.sheet.add(
+            PathCollection(
+                paths, facecolors="none", edgecolors="white", linewidths=0.8, hatch=hatch, hatchcolors=colours, zorder=2
+            )
+        )
 
     def _ink(self, label: Label, fill: str, hatch: str) -> None:
         """A label stands out against the colour under it; on a pattern or over a neighbour it gets a patch of its own."""
@@ -650,16 +655,13 @@ def _ground_sheet(
     bottom = LOCATOR_TOP + (bounds[3] - bounds[1]) * place.scale
     sheet = Sheet(bottom + 72 + (20 if example else 0), LOCATOR_WIDTH, 14)
     drawn = [place.path(shape) for shape in simplified(shapes, 0.4 / place.scale)] if shapes else []
-    sheet.add(PathCollection(drawn, facecolors=style.EMPTY_FILL, edgecolors=style.EDGE, linewidths=0.7, zorder=1), stays=True)
+    if drawn:  # one compound path: a path for each area would take most of the time of every picture
+        joined = Outlines.make_compound_path(*drawn)
+        sheet.add(
+            PathCollection([joined], facecolors=style.EMPTY_FILL, edgecolors=style.EDGE, linewidths=0.7, zorder=1), stays=True
+        )
     outlines = [place.outline(code, text, kept) for code, text, shape in named if (kept := polygons(shape)) is not None]
-    frame = (12.0, LOCATOR_TOP - 2, LOCATOR_WIDTH - 12, bottom + 2)
-    for label in place_labels(outlines, frame, style.text_width)[0]:
-        if not label.number:
-            left, top, right, low = label_box(label, style.text_width)
-            under = Rectangle((left, top), right - left, low - top, facecolor=style.EMPTY_FILL, linewidth=0, zorder=2)
-            sheet.add(under, stays=True)
-            for y, line in zip(label.baselines(), label.lines, strict=True):
-                sheet.text(label.x, y, line, label.size, ha="center", stays=True)
+    _ground_names(sheet, outlines, (12.0, LOCATOR_TOP - 2, LOCATOR_WIDTH - 12, bottom + 2))
     whole = dissolved(shapes, 0.6 / place.scale) if shapes and name else shapely.Polygon()
     if not name:  # neighbours are cut off here; their edges are not borders
         edge = Rectangle((place.x, LOCATOR_TOP), LOCATOR_WIDTH - 2 * place.x, bottom - LOCATOR_TOP)
@@ -674,3 +676,16 @@ def _ground_sheet(
     if example:
         sheet.badge(14, bottom + 38, style.EXAMPLE, 9, stays=True)
     return Ground(sheet, place, whole, name, years)
+
+
+def _ground_names(sheet: Sheet, outlines: Sequence[Outline], frame: tuple[float, float, float, float]) -> None:
+    """Names of wijken or gemeenten where they fit, on a patch that keeps borders from running through them."""
+    labels = [label for label in place_labels(outlines, frame, style.text_width)[0] if not label.number]
+    boxes = [label_box(label, style.text_width) for label in labels]
+    corners = [[(left, top), (right, top), (right, low), (left, low), (left, top)] for left, top, right, low in boxes]
+    if corners:
+        patch = Outlines.make_compound_path(*(Outlines(corner, closed=True) for corner in corners))
+        sheet.add(PathCollection([patch], facecolors=style.EMPTY_FILL, edgecolors="none", zorder=2), stays=True)
+    for label in labels:
+        for y, line in zip(label.baselines(), label.lines, strict=True):
+            sheet.text(label.x, y, line, label.size, ha="center", stays=True)

@@ -73,7 +73,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How a figure is spread over the areas of the universe: percentiles 5, 25, 50, 75 and 95, and each value when they are few."""
+    """How a figure is spread over the universe: percentiles 5, 25, 50, 75 and 95, and each value when there are few."""
 
     points: tuple[float, float, float, float, float]
     ticks: tuple[float, ...]
@@ -184,7 +184,8 @@ class Profile:
     @property
     def small(self) -> bool:
         """True for an area with too few people to name differences: the page points at the wijk instead."""
-        return (self.area.inhabitants or 0) < UNIVERSE
+        people = self.area.inhabitants
+        return self.area.kind in ("buurt", "wijk") if people is None else people < UNIVERSE
 
     @property
     def newest_year(self) -> int:
@@ -232,7 +233,9 @@ def load_release(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> ReleaseDat
         "select gebiedscode, soort, naam, gemeentecode, gemeentenaam, wijkcode, indeling_jaar, inwoners, geometrie_jaar"
         " from gebied order by gebiedscode"
     ).fetchall()
-    years = con.execute("select indicator, laatste_jaar from indicator where laatste_jaar is not null order by indicator").fetchall()
+    years = con.execute(
+        "select indicator, laatste_jaar from indicator where laatste_jaar is not null order by indicator"
+    ).fetchall()
     known = catalog.indicators
     return ReleaseData(
         catalog=catalog,
@@ -339,7 +342,9 @@ def _bounds(cell: Cell, indicator: Indicator) -> tuple[float, float] | None:
 
 def _absent(code: str, indicator: str) -> Cell:
     """The cell of a figure that no source delivered: there is no year either."""
-    return Cell(code, indicator, None, None, None, "niet_geleverd", "deze tabel is niet geleverd", None, None, False, None, "", "", "")
+    return Cell(
+        code, indicator, None, None, None, "niet_geleverd", "deze tabel is niet geleverd", None, None, False, None, "", "", ""
+    )
 
 
 def _cells(con: duckdb.DuckDBPyConnection, relation_name: str, codes: Sequence[str], indicators: Sequence[str]) -> list[Cell]:

@@ -66,8 +66,8 @@ def render_site(
 ) -> list[Path]:
     """The files of the site of `areas`, written under `out`: pages first, the index last.
 
-    `warehouse` is the database of the release in folder `release`. `texts`: team texts per area (`aanleiding`). `maps=False` skips
-    drawing. Raises UsageError for an area, lens, format or language that does not exist; nothing is written then.
+    `warehouse` is the database of the release in folder `release`. `texts`: team texts per area (`aanleiding`). `maps=False`
+    skips drawing. Raises UsageError for an area, lens, format or language that does not exist; nothing is written then.
     """
     renderers = _chosen(formats, language)
     chosen_lens = load_lens(project_folder(), lens)
@@ -129,7 +129,9 @@ def _draw_all(con: duckdb.DuckDBPyConnection, site: Site, progress: Callable[[st
         folder = site.folder / "kaart" / gemeente
         folder.mkdir(parents=True, exist_ok=True)
         release = site.data.release
-        drawn[gemeente] = drawing.draw_maps(con, gemeente, folder, catalog=site.data.catalog, release_id=release.id, example=release.example)
+        drawn[gemeente] = drawing.draw_maps(
+            con, gemeente, folder, catalog=site.data.catalog, release_id=release.id, example=release.example
+        )
         progress(f"kaarten: {number} van {len(gemeenten)} gemeenten")
     return drawn
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
+from beeld.profiles.elements import safe
 from beeld.profiles.model import Cell, Figure, Spread
 
 Attributes = Callable[[Cell], str]
@@ -36,7 +37,11 @@ def age_bars(bars: Sequence[Bar], attributes: Attributes, *, title: str, referen
     values = [b.cell.value or 0.0 for b in bars] + [b.reference or 0.0 for b in bars]
     top = max([*values, 1.0])
     width, left = 340, 92
-    parts = [_head(width, BAR_HEIGHT * len(bars) + 20, title, f"Balken per leeftijdsgroep; het streepje is {reference_name}.", "leeftijd")]
+    parts = [
+        _head(
+            width, BAR_HEIGHT * len(bars) + 20, title, f"Balken per leeftijdsgroep; het streepje is {reference_name}.", "leeftijd"
+        )
+    ]
     for row, bar in enumerate(bars):
         y = 4 + row * BAR_HEIGHT
         length = (bar.cell.value or 0.0) / top * 190
@@ -47,17 +52,19 @@ def age_bars(bars: Sequence[Bar], attributes: Attributes, *, title: str, referen
             parts.append(f'<path class="streep" d="M{x:.1f} {y}v19"/>')
         parts.append(f'<text x="{width - 2}" y="{y + 13}" text-anchor="end" {attributes(bar.cell)}>{escape(bar.text)}</text>')
     if not reference_name:
-        return Markup("".join([*parts, "</svg>"]))
+        return safe("".join([*parts, "</svg>"]))
     legend_y = BAR_HEIGHT * len(bars) + 16
     parts.append(f'<path class="streep" d="M{left + 2} {legend_y - 9}v11"/>')
     parts.append(f'<text x="{left + 10}" y="{legend_y}">{escape(reference_name)}</text></svg>')
-    return Markup("".join(parts))
+    return safe("".join(parts))
 
 
 def position_strip(figure: Figure, area_noun: str, gemeente_label: str, kind_plural: str) -> Markup:
     """Where the area lies among areas of its kind, in the gemeente and in the country; nothing for a modelled figure."""
     value = figure.cell.value
-    rows = [(label, spread) for label, spread in ((gemeente_label, figure.in_gemeente), ("Nederland", figure.in_country)) if spread]
+    rows = [
+        (label, spread) for label, spread in ((gemeente_label, figure.in_gemeente), ("Nederland", figure.in_country)) if spread
+    ]
     if figure.modelled or value is None or not rows:
         return Markup("")
     low = min(value, *(min(s.points[0], *s.ticks) if s.ticks else s.points[0] for _, s in rows))
@@ -71,7 +78,7 @@ def position_strip(figure: Figure, area_noun: str, gemeente_label: str, kind_plu
     bottom = 22 * len(rows) + 11
     parts.append(f'<text class="as" x="{LEFT}" y="{bottom}">lager</text>')
     parts.append(f'<text class="as" x="{STRIP_WIDTH - 10}" y="{bottom}" text-anchor="end">hoger</text></svg>')
-    return Markup("".join(parts))
+    return safe("".join(parts))
 
 
 def _strip_row(y: int, label: str, spread: Spread, low: float, scale: float) -> str:
@@ -118,11 +125,11 @@ def interval_dots(rows: Sequence[tuple[str, Cell]], *, title: str) -> Markup:
             parts.append(f'<path class="midden" d="M{start:.1f} {y}H{end:.1f}M{start:.1f} {y - 4}v8M{end:.1f} {y - 4}v8"/>')
         shape = "stip" if row == 0 else "stip ander"
         parts.append(f'<circle class="{shape}" cx="{LEFT + (value - low) * scale:.1f}" cy="{y}" r="4.5"/>')
-    return Markup("".join([*parts, "</svg>"]))
+    return safe("".join([*parts, "</svg>"]))
 
 
 def sparkline(cells: Sequence[Cell], *, title: str) -> Markup:
-    """A line over the years; it breaks where a year is missing or where the boundary was not tested. The table has the numbers."""
+    """A line over the years; it breaks where a year is missing or a boundary was not tested. The table has the numbers."""
     points = [(cell.year, cell.value, bool(cell.reason)) for cell in cells if cell.value is not None and cell.year is not None]
     if len(points) < 3:
         return Markup("")
@@ -135,8 +142,8 @@ def sparkline(cells: Sequence[Cell], *, title: str) -> Markup:
         path += f"{'L' if joined else 'M'}{x:.1f} {y:.1f}"
         previous = None if broken else year
     dots = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2"/>' for x, y in place)
-    return Markup(
-        f'{_head(100, 28, title, f"Lijn van {min(years)} tot {max(years)}; de cijfers staan in de tabel.", "lijntje")}'
+    return safe(
+        f"{_head(100, 28, title, f'Lijn van {min(years)} tot {max(years)}; de cijfers staan in de tabel.', 'lijntje')}"
         f'<path class="midden" d="{path}"/>{dots}</svg>'
     )
 

@@ -10,45 +10,39 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from beeld.profiles.model import UNIVERSE, Area, Cell, Figure, Profile, ThemeView
+from beeld.profiles.model import UNIVERSE, Cell, Figure, Profile, ThemeView
+from beeld.profiles.wording import (
+    KINDS,
+    NBSP,
+    STATES,
+    UNTESTED,
+    definite,
+    dutch,
+    first_upper,
+    lower_first,
+    noun,
+    plain_reason,
+    relation_words,
+    show,
+    show_interval,
+)
 from beeld.transforms.catalog import Indicator
 
-NBSP = "\u00a0"
 OLD_AFTER = 3
 """Years behind the newest figure of the page from which a figure is called old."""
 MOST_POINTS = 3
 SMALL = "Klein gebied"
-UNTESTED = "grens niet getoetst"
-
-NOUNS = {"buurt": "deze buurt", "wijk": "deze wijk", "gemeente": "deze gemeente", "samengesteld": "dit gebied", "land": "Nederland"}
-KINDS = {
-    "telling": "geteld",
-    "registratie": "registratie",
-    "steekproef": "steekproef",
-    "modelschatting": "modelschatting",
-    "afstand": "berekende afstand",
-    "score": "score",
+CAVEATED = "Cijfers met een kanttekening"
+CAVEATS = {
+    "ouder": "het cijfer is ouder dan de rest van de bladzijde.",
+    "jaar niet volledig": "in dit jaar heeft minder dan 80 procent van de buurten een cijfer.",
+    "voorlopig": "de bron kan het cijfer nog wijzigen.",
+    "grote marge": "kleine verschillen zeggen weinig.",
+    UNTESTED: "code en naam bleven gelijk, maar of ook de grens gelijk bleef is niet bekend; de lijn door de jaren breekt daar.",
 }
-STATES = {
-    "onbekend": "geen gegevens",
-    "niet_geleverd": "geen gegevens",
-    "geheim": "afgeschermd",
-    "te_klein": "afgeschermd",
-    "geen_noemer": "n.v.t.",
-    "niet_van_toepassing": "n.v.t.",
-}
-RELATIONS = {
-    "hoger": "hoger dan",
-    "lager": "lager dan",
-    "gelijk": "niet aantoonbaar verschillend van",
-    "niet_toetsbaar": "niet te toetsen: verschil met",
-}
-FURTHER = {"hoger": "groter dan", "lager": "kleiner dan"}
-"""The same for a distance."""
-LEVELS = {"geen": "geen signaal", "aandacht": "vraagt aandacht", "sterk": "sterk signaal", "kracht": "kracht"}
 OUTCOMES = {
     "bespreken": "De cijfers geven samen een signaal: bespreek of een integrale aanpak nodig is.",
-    "grensgeval": "De cijfers geven misschien een signaal. Dit is een grensgeval: bespreek samen of een integrale aanpak nodig is.",
+    "grensgeval": "De cijfers geven misschien een signaal: een grensgeval. Bespreek samen of een integrale aanpak nodig is.",
     "geen_signaal": "De cijfers geven samen geen signaal voor een integrale aanpak. Dat betekent niet dat er niets speelt.",
     "te_weinig_gegevens": "Er zijn te weinig cijfers om te zeggen of een integrale aanpak te bespreken is.",
 }
@@ -110,74 +104,11 @@ class Note:
     items: tuple[str, ...] = ()
 
 
-def dutch(value: float, decimals: int) -> str:
-    """The number as it is written in Dutch: a point between thousands, a comma before decimals, never "-0"."""
-    rounded = round(value, decimals) + 0.0
-    return f"{rounded:,.{decimals}f}".replace(",", "#").replace(".", ",").replace("#", ".")
-
-
-def plain_units(text: str) -> str:
-    """`text` with 1 000 written as 1.000."""
-    return text.replace("1 000", "1.000").replace(" km²", f"{NBSP}km²")
-
-
-def unit_name(indicator: Indicator) -> str:
-    """The unit in words, for the head of a row."""
-    names = {"x 1 000 euro": "duizend euro", "klasse 1-5": "klasse van 1 tot en met 5"}
-    return names.get(indicator.eenheid, plain_units(indicator.eenheid))
-
-
-def show_value(value: float, indicator: Indicator, *, unit: bool) -> str:
-    """A value with the decimals of the catalogue; with `unit` also its unit."""
-    number = dutch(value, indicator.decimalen)
-    if indicator.eenheid == "procent":
-        return f"{number}{NBSP}%"
-    if not unit or indicator.eenheid == "aantal":
-        return number
-    if indicator.eenheid == "klasse 1-5":
-        return f"klasse{NBSP}{number}"
-    return f"{number} {unit_name(indicator)}".replace(" ", NBSP, 1)
-
-
-def show(cell: Cell, indicator: Indicator, *, unit: bool = False) -> str:
-    """The cell as printed: its value, or "geen gegevens", "afgeschermd" or "n.v.t."."""
-    return STATES[cell.status] if cell.value is None else show_value(cell.value, indicator, unit=unit)
-
-
-def show_interval(cell: Cell, indicator: Indicator) -> str | None:
-    """The 95 percent interval in words; an interval that the source does not give is called assumed."""
-    if cell.value is None or cell.lower is None or cell.upper is None or cell.lower == cell.upper:
-        return None
-    low, high = (dutch(bound, indicator.decimalen) for bound in (cell.lower, cell.upper))
-    name = "aangenomen marge" if indicator.foutmodel == "aangenomen" else "marge"
-    return f"{name} {low}{NBSP}tot{NBSP}{high}"
-
-
-def noun(area: Area) -> str:
-    """How a text refers to the area: deze buurt, deze wijk, Nederland."""
-    return NOUNS[area.kind]
-
-
-def definite(area: Area) -> str:
-    """How a text refers to another area: de wijk, de gemeente, Nederland."""
-    return "Nederland" if area.kind == "land" else f"de {area.kind}"
-
-
-def relation_words(relation: str, indicator: Indicator) -> str:
-    """How a difference is named: a share is higher, a distance is larger; the name of the other area follows."""
-    return FURTHER.get(relation, RELATIONS[relation]) if indicator.eenheid == "km" else RELATIONS[relation]
-
-
-def lower_first(title: str) -> str:
-    """A title inside a sentence; abbreviations such as WOZ keep their capitals."""
-    return title if title[:2].isupper() else title[:1].lower() + title[1:]
-
-
 def who_lives_here(profile: Profile) -> list[Sentence]:
     """Who lives here, in three sentences: how many, how old, how they live."""
     place = f"In {noun(profile.area)}"
     return [
-        _listing(profile, place, "staan deze aantallen", [("aantal_inwoners", "inwoners"), ("aantal_huishoudens", "huishoudens")]),
+        _listing(profile, place, [("aantal_inwoners", "inwoners"), ("aantal_huishoudens", "huishoudens")]),
         _shares(
             profile,
             f"{place} is het aandeel",
@@ -195,11 +126,11 @@ def who_lives_here(profile: Profile) -> list[Sentence]:
     ]
 
 
-def _listing(profile: Profile, start: str, missing: str, wanted: list[tuple[str, str]]) -> Sentence:
+def _listing(profile: Profile, start: str, wanted: list[tuple[str, str]]) -> Sentence:
     found = [(profile.figures[name], label) for name, label in wanted if name in profile.figures]
     shown = [(figure, label) for figure, label in found if figure.present]
     if not shown:
-        return Sentence((f"{start} {missing} niet in de bronnen.",))
+        return Sentence(("Hoeveel mensen en huishoudens er zijn, staat niet in de bronnen.",))
     parts: list[str | Number] = [f"{start} zijn er "]
     for position, (figure, label) in enumerate(shown):
         parts += [_joint(position, len(shown)), Number(figure.cell, figure.indicator), f" {label}"]
@@ -258,7 +189,7 @@ def _own_strengths(profile: Profile) -> list[Figure]:
 
 
 def _not_worse(figure: Figure) -> bool:
-    """True when the printed value is not on the unfavourable side of what it is compared with; no claim, only which comes first."""
+    """True when the printed value is not on the unfavourable side of its comparison; no claim, only which comes first."""
     near = figure.nearest
     if near is None or figure.cell.value is None or near.cell.value is None:
         return False
@@ -285,13 +216,21 @@ def _one_per_theme(figures: Iterable[Figure]) -> list[Figure]:
 def _point(profile: Profile, figure: Figure) -> Point:
     indicator, near = figure.indicator, figure.nearest
     quantity = QUANTITIES.get(indicator.eenheid, "het aantal")
-    start: list[str | Number] = [f"In {noun(profile.area)} is {quantity} ", Number(figure.cell, indicator), f" ({_label(figure)})."]
+    start: list[str | Number] = [
+        f"In {noun(profile.area)} is {quantity} ",
+        Number(figure.cell, indicator),
+        f" ({_label(figure)}).",
+    ]
     if near is not None and near.relation is not None:
         number = Number(near.cell, indicator)
         if near.relation == "niet_toetsbaar":
             start += [f" In {definite(near.area)}: ", number, ". Of dit echt verschilt is niet te toetsen."]
         else:
-            start += [f" Dat is {relation_words(near.relation, indicator)} in {definite(near.area)} (".replace("van in", "van"), number, ")."]
+            start += [
+                f" Dat is {relation_words(near.relation, indicator)} in {definite(near.area)} (".replace("van in", "van"),
+                number,
+                ").",
+            ]
     country = next((c for c in figure.comparisons if c.area.kind == "land" and c.cell.value is not None), None)
     if country is not None and country is not near:
         start += [" In Nederland: ", Number(country.cell, indicator), "."]
@@ -323,22 +262,24 @@ def unknowns(profile: Profile) -> list[Note]:
     present = [figure for figure in figures if figure.present]
     notes = [Note("Hierover bestaat geen open cijfer", "", tuple(map(_first_sentence, _without_figure(profile.themes.values()))))]
     if profile.small:
-        notes.append(Note(SMALL, f"Hier wonen minder dan {UNIVERSE} mensen, of het aantal is onbekend. Kijk daarom ook naar de wijk."))
+        notes.append(
+            Note(
+                SMALL,
+                f"Hier wonen minder dan {UNIVERSE} mensen, of het aantal is onbekend. Kijk daarom ook naar het gebied eromheen.",
+            )
+        )
     notes += _missing(figures)
-    newest = profile.newest_year
-    old = [f for f in present if f.cell.year and f.cell.year <= newest - OLD_AFTER]
-    groups = (
-        ("Oudere cijfers", "Deze cijfers zijn ouder dan de rest van de bladzijde.", old),
-        ("Laatste jaar nog niet volledig", "In dit jaar heeft minder dan 80 procent van de buurten een cijfer.", [f for f in present if f.incomplete]),
-        ("Voorlopige cijfers", "De bron kan deze cijfers nog wijzigen.", [f for f in present if f.cell.provisional]),
-        ("Onzekere cijfers", "Bij deze cijfers is de marge groot. Kleine verschillen zeggen weinig.", [f for f in present if f.cell.reliable is False]),
-    )
-    notes += [Note(title, text, _titles(chosen)) for title, text, chosen in groups]
-    notes += _remarks(present)
+    notes += _caveats(present, profile.newest_year)
     for country in profile.parents[-1:]:
         lone = [f for f in present if any(c.area == country and c.cell.value is None for c in f.comparisons)]
-        notes.append(Note(f"Geen vergelijking met {country.name}", "Van deze cijfers is in dat jaar geen landelijk cijfer geleverd.", _titles(lone)))
-    return [note for note in notes if note.items or note.title == SMALL]
+        notes.append(
+            Note(
+                f"Geen vergelijking met {country.name}",
+                "Van deze cijfers is in dat jaar geen landelijk cijfer geleverd.",
+                _titles(lone),
+            )
+        )
+    return [note for note in notes if note.items or note.title in (SMALL, CAVEATED)]
 
 
 def _missing(figures: list[Figure]) -> list[Note]:
@@ -352,27 +293,33 @@ def _missing(figures: list[Figure]) -> list[Note]:
     ]
 
 
-def _remarks(present: list[Figure]) -> list[Note]:
-    groups: defaultdict[str, list[Figure]] = defaultdict(list)
+def _caveats(present: list[Figure], newest: int) -> list[Note]:
+    """Figures with the same caveats together: one paragraph that explains them, then a list per combination."""
+    groups: defaultdict[tuple[str, ...], list[Figure]] = defaultdict(list)
     for figure in present:
-        if figure.cell.reason:
-            groups[figure.cell.reason].append(figure)
-    return [Note(plain_reason(r)[:1].upper() + plain_reason(r)[1:], _remark(r), _titles(groups[r])) for r in sorted(groups)]
+        groups[_caveats_of(figure, newest)].append(figure)
+    groups.pop((), None)
+    used = dict.fromkeys(name for names in groups for name in names)
+    explained = " ".join(f"{first_upper(name)}: {CAVEATS[name]}" for name in CAVEATS if name in used)
+    notes = [Note(CAVEATED, explained)] if groups else []
+    return [*notes, *(Note(first_upper(", ".join(names)), "", _titles(groups[names])) for names in sorted(groups))]
 
 
-def _remark(reason: str) -> str:
-    if UNTESTED in reason:
-        return "Code en naam zijn gelijk gebleven, maar of de grens gelijk bleef is niet bekend. Deze cijfers staan niet in een lijn door de tijd."
-    return "Kanttekening bij deze cijfers."
-
-
-def plain_reason(reason: str) -> str:
-    """A reason without a closing point, with thousands written in Dutch."""
-    return plain_units(reason.strip().rstrip("."))
+def _caveats_of(figure: Figure, newest: int) -> tuple[str, ...]:
+    cell = figure.cell
+    found = {
+        "ouder": cell.year is not None and cell.year <= newest - OLD_AFTER,
+        "jaar niet volledig": figure.incomplete,
+        "voorlopig": cell.provisional,
+        "grote marge": cell.reliable is False,
+    }
+    return (*(name for name, holds in found.items() if holds), *([plain_reason(cell.reason)] if cell.reason else []))
 
 
 def _titles(figures: Iterable[Figure]) -> tuple[str, ...]:
-    return tuple(f"{figure.indicator.titel} ({figure.cell.year})" if figure.cell.year else figure.indicator.titel for figure in figures)
+    return tuple(
+        f"{figure.indicator.titel} ({figure.cell.year})" if figure.cell.year else figure.indicator.titel for figure in figures
+    )
 
 
 def questions(profile: Profile) -> list[str]:
@@ -400,7 +347,7 @@ def _without_figure(views: Iterable[ThemeView]) -> list[str]:
 
 def _first_sentence(line: str) -> str:
     """The first sentence; what follows it refers to the table of its theme."""
-    return f"{line.split('. ')[0].rstrip('.')}."
+    return f"{line.partition('. ')[0].rstrip('.')}."
 
 
 def _contradictions(profile: Profile) -> list[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 
@@ -61,8 +62,18 @@ def deliveries(look: Look, sources: Mapping[str, Source]) -> list[Delivered]:
             except (SourceUnreachable, SourceChanged) as error:
                 faults.append(error)
     if faults:
-        raise max(faults, key=lambda error: error.exit_code if len({f.exit_code for f in faults}) > 1 else 0)
+        raise _all_in_one(faults)
     return results
+
+
+def _all_in_one(faults: Sequence[BeeldError]) -> BeeldError:
+    """The first fault, which decides the exit code, followed by what else went wrong."""
+    first, *others = faults
+    if not others:
+        return first
+    return type(first)(
+        first.what, where=first.where, kept=first.kept, todo=" Also: ".join([first.todo, *(f.message for f in others)])
+    )
 
 
 def _switched_on(settings: Settings, sources: Mapping[str, Source]) -> Iterable[Source]:
@@ -132,7 +143,7 @@ def _look_at(look: Look, source: Source, table: Table, previous: Snapshot | None
     else:
         entry = catalogues.entry(source, table)
         if entry is None:
-            return _not_listed(source, table, previous)
+            return _not_listed(raw, source, table, previous)
         mark = entry.gewijzigd
     state = archive.load_state(raw, source.bron, table.tabel)
     if previous is not None and state.kenmerk == mark:
@@ -154,8 +165,9 @@ def _fetch(look: Look, source: Source, table: Table, previous: Snapshot | None) 
     )
 
 
-def _not_listed(source: Source, table: Table, previous: Snapshot | None) -> Delivered:
+def _not_listed(raw: Path, source: Source, table: Table, previous: Snapshot | None) -> Delivered:
     warning = f"{source.bron} {table.tabel}: the catalogue of the host does not list this table."
+    archive.record_fault(raw, source.bron, table.tabel, warning)
     if previous is not None:
         return Delivered(source, table, previous, "verouderd", f"{warning} The figures fetched at {previous.opgehaald} stand.")
     return Delivered(source, table, None, "niet_geleverd", f"{warning} It counts as not delivered.")

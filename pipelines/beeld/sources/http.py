@@ -36,6 +36,12 @@ class NotFound(BeeldError):
     exit_code = 3
 
 
+class Rejected(BeeldError):
+    """The source answers another 4xx: it does not accept the question."""
+
+    exit_code = 3
+
+
 class _TryAgain(Exception):
     """A failure that may pass: carries what to say when it does not, and how long the source asked to wait."""
 
@@ -52,6 +58,7 @@ class Reply:
     url: str
     body: bytes
     content_crs: str = ""
+    content_type: str = ""
 
 
 def open_client(transport: httpx.BaseTransport | None = None) -> httpx.Client:
@@ -127,7 +134,8 @@ def _receive(client: httpx.Client, url: str, where: str) -> Reply:
                     continue
                 body = _read(response, where)
                 _refuse_status(response, body, where)
-                return Reply(target, body, response.headers.get("content-crs", ""))
+                head = response.headers
+                return Reply(target, body, head.get("content-crs", ""), head.get("content-type", ""))
         except (httpx.TransportError, httpx.DecodingError) as error:
             problem = SourceUnreachable(
                 f"{type(error).__name__}: {error or 'no reply'} after {TRIES} tries of {target}", where=where
@@ -184,7 +192,7 @@ def _refuse_status(response: httpx.Response, body: bytes, where: str) -> None:
     problem = SourceUnreachable(f"answers {status}: {said}", where=where)
     if status >= 500 or status in (408, 429):
         raise _TryAgain(problem, _retry_after(response))
-    raise problem
+    raise Rejected(problem.what, where=where)
 
 
 def _retry_after(response: httpx.Response) -> float | None:
@@ -200,6 +208,8 @@ def _decode(reply: Reply, where: str) -> dict[str, Any]:
         raise SourceChanged(
             f"answers something that is not JSON: {safe(text[:200].decode('utf-8', errors='replace'))}", where=where
         )
+    if "json" not in reply.content_type.lower():
+        raise SourceChanged(f"answers with content type '{safe(reply.content_type)}' where JSON belongs", where=where)
     try:
         content = orjson.loads(text)
     except orjson.JSONDecodeError as error:

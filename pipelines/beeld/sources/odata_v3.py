@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import NoneType
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -20,11 +21,13 @@ from beeld.errors import SourceChanged, SourceUnreachable
 from beeld.sources.archive import Delivery, Snapshot
 from beeld.sources.columns import Layout, resolve
 from beeld.sources.declarations import Source, Table
-from beeld.sources.http import NotFound, follow, get_json, get_text
+from beeld.sources.http import NotFound, Rejected, follow, get_json, get_text, safe
 
 UNTYPED, TYPED = "UntypedDataSet", "TypedDataSet"
 ANNUAL = re.compile(r"^(\d{4})JJ00$")
-PAGE_ROWS = 10_000
+NUMBER = re.compile(r"-?\d+(\.\d+)?")
+SIGNS = frozenset({".", "-", "x", ""})
+"""Untyped texts that stand for a kind of missing, or for zero."""
 DROP_REFUSED = 0.10
 """Share of rows that may be missing against the previous snapshot before a delivery is refused (RELIABILITY.md F28)."""
 
@@ -138,8 +141,13 @@ def _one_row(rows: Sequence[Row], where: str) -> Row:
     return rows[0]
 
 
-def _pages(client: httpx.Client, url: str, where: str, limit: int) -> Iterator[tuple[tuple[str, bytes], list[Row]]]:
-    """Every page of an entity set, next links followed verbatim; refuses a link seen before and more than `limit` pages."""
+def _pages(
+    client: httpx.Client, url: str, where: str, limit: int, expected: int | None = None
+) -> Iterator[tuple[tuple[str, bytes], list[Row]]]:
+    """Every page of an entity set, next links followed verbatim; refuses a link seen before and more than `limit` pages.
+
+    Where the number of rows is known, the first page tells how many pages there can be.
+    """
     seen: set[str] = set()
     target: str | None = url
     while target is not None:
@@ -149,7 +157,10 @@ def _pages(client: httpx.Client, url: str, where: str, limit: int) -> Iterator[t
             raise SourceChanged(f"delivers more pages than its row count allows ({limit})", where=where)
         seen.add(target)
         reply, content = get_json(client, target, where=where)
-        yield (target, reply.body), _value(content, where)
+        rows = _value(content, where)
+        if expected is not None and len(seen) == 1 and rows:
+            limit = -(-expected // len(rows)) + 2
+        yield (target, reply.body), rows
         link = content.get("odata.nextLink")
         target = follow(target, str(link), where) if link else None
 
@@ -222,15 +233,17 @@ def _store_data(
     for selection in filters:
         expected = record_count if selection is None else _count(client, f"{root}/{data_set}", selection, where)
         query = f"&$filter={quote(selection)}" if selection else ""
-        limit = -(-expected // PAGE_ROWS) + 2 if isinstance(expected, int) else 1000
+        stated = expected if isinstance(expected, int) else None
         before = len(seen)
-        for (target, body), rows in _pages(client, f"{root}/{data_set}?$format=json{query}", f"{where} {data_set}", limit):
+        for (target, body), rows in _pages(client, f"{root}/{data_set}?$format=json{query}", f"{where} {data_set}", 1000, stated):
             number += 1
-            _refuse_rows(rows, layout, seen, f"{where} {data_set} page {number}")
+            place = f"{where} {data_set} page {number}"
+            _refuse_rows(rows, layout, seen, place)
+            _refuse_cells(rows, layout, source, data_set == UNTYPED, place)
             delivery.add(f"{data_set}-{number:04d}", target, body)
             progress(f"{where}: page {number}, {len(seen)} rows" + (f" of {record_count}" if selection is None else ""))
-        if isinstance(expected, int) and len(seen) - before != expected:
-            raise SourceChanged(f"delivers {len(seen) - before} rows where it states {expected}", where=where)
+        if stated is not None and len(seen) - before != stated:
+            raise SourceChanged(f"delivers {len(seen) - before} rows where it states {stated}", where=where)
     if not seen:
         raise SourceChanged("delivers no rows", where=where)
     return len(seen)
@@ -249,7 +262,7 @@ def _count(client: httpx.Client, url: str, selection: str, where: str) -> int | 
     """The number of rows of a selection as the source states it; None where the source does not answer the question."""
     try:
         text = get_text(client, f"{url}/$count?$filter={quote(selection)}", where=where).strip()
-    except (NotFound, SourceUnreachable):
+    except (NotFound, Rejected, SourceUnreachable):
         return None
     return int(text) if text.isdigit() else None
 
@@ -258,7 +271,7 @@ def _refuse_rows(rows: list[Row], layout: Layout, seen: set[tuple[str, ...]], wh
     needed = [*layout.dimensions, *layout.columns.values()]
     for row in rows:
         try:
-            key = tuple(str(row[dimension]).strip() for dimension in layout.dimensions)
+            key = tuple(str(row[dimension]).strip().upper() for dimension in layout.dimensions)
         except KeyError as error:
             raise SourceChanged(f"a row lacks dimension {error.args[0]}", where=where) from error
         if key in seen:
@@ -266,6 +279,17 @@ def _refuse_rows(rows: list[Row], layout: Layout, seen: set[tuple[str, ...]], wh
         seen.add(key)
         if missing := [name for name in needed if name not in row]:
             raise SourceChanged(f"rows lack column {', '.join(missing)} that DataProperties announces", where=where)
+
+
+def _refuse_cells(rows: list[Row], layout: Layout, source: Source, untyped: bool, where: str) -> None:
+    """SourceChanged for a cell of a number column that is neither a number nor a known sign for missing (a decimal comma, say)."""
+    for name, key in layout.columns.items():
+        if source.kolommen[name].soort != "getal":
+            continue
+        for cell in {row[key] for row in rows if type(row[key]) not in (int, float, NoneType)}:
+            text = str(cell).strip()
+            if not untyped or not isinstance(cell, str) or (text not in SIGNS and not NUMBER.fullmatch(text)):
+                raise SourceChanged(f"column {key} ({name}) holds '{safe(text)}', which is no number", where=where)
 
 
 def _refuse_national_row(table: Table, regions: Sequence[Row], where: str) -> None:

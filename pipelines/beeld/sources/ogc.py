@@ -15,7 +15,7 @@ import orjson
 from beeld.errors import SourceChanged
 from beeld.sources.archive import Delivery, Snapshot
 from beeld.sources.declarations import Source, Table
-from beeld.sources.http import NotFound, Reply, follow, get_json
+from beeld.sources.http import NotFound, Rejected, Reply, follow, get_json
 
 RD_NEW = "http://www.opengis.net/def/crs/EPSG/0/28992"
 LIMIT = 1000
@@ -89,7 +89,7 @@ def _store(client: httpx.Client, url: str, table: Table, delivery: Delivery, whe
         visited.add(target)
         try:
             reply, content = get_json(client, target, where=where)
-        except NotFound:
+        except (NotFound, Rejected):  # a year that the collection does not have
             if len(visited) > 1:
                 raise
             return 0

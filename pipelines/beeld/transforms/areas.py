@@ -98,7 +98,7 @@ def _name_gemeenten(con: duckdb.DuckDBPyConnection, source: Source, newest: int)
 
 
 def link(con: duckdb.DuckDBPyConnection, source: Source, newest: int) -> None:
-    """Create `werk.<bron>`: each row of `basis.<bron>` that may stand for an area of the newest division, or why there is none."""
+    """Create `werk.<bron>`: the row of `basis.<bron>` that may stand for an area of the newest division, or why there is none."""
     columns = "".join(_linked_column(name, column.soort) for name, column in source.kolommen.items())
     con.execute(
         f"""create or replace temp table keten as

@@ -6,13 +6,14 @@ Nothing here is seen by the public; `release.py` copies the public tables out of
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from beeld.errors import SourceChanged
+from beeld import METHOD_VERSION
+from beeld.errors import SourceChanged, UsageError
 from beeld.sources import ogc
 from beeld.sources.declarations import Source
 from beeld.sources.fetch import Delivered
@@ -48,6 +49,75 @@ class Release:
     methode_versie: str
     code_versie: str
     voorbeeld: bool
+
+
+@dataclass
+class Making:
+    """A release in the making: its build database, filled step by step, each step once and in the order of the methods.
+
+    `beeld refresh` takes the steps in a row, Dagster takes one per asset. Each returns counts that tell how it went.
+    """
+
+    con: duckdb.DuckDBPyConnection
+    catalog: Catalog
+    project: Path
+    release: Release
+    delivered: Sequence[Delivered]
+    year_from: int
+    carried: Sequence[scores.Threshold]
+    """Thresholds of an earlier release; empty: this release sets its own."""
+    staged: dict[str, list[Staged]] = field(default_factory=dict[str, list[Staged]])
+    newest: int | None = None
+
+    def begin(self) -> dict[str, int]:
+        """The public tables, empty but for `bron` and `release`."""
+        create_schema(self.con, self.project)
+        describe_sources(self.con, self.delivered)
+        describe_release(self.con, self.release)
+        return {"rijen": len(self.delivered)}
+
+    def stage(self, source: Source) -> dict[str, int]:
+        """`basis.<bron>` of one OData source."""
+        self.staged[source.bron] = stage_source(self.con, source, self.delivered, self.year_from)
+        return {"rijen": sum(piece.rows for piece in self.staged[source.bron])}
+
+    def link_areas(self) -> dict[str, int]:
+        """`gebied` and `gebied_historie`, with boundaries, and every source linked to the newest division."""
+        self.newest = build_areas(self.con, self.catalog, self._pieces(), self.delivered)
+        return {"rijen": self._rows("gebied"), "indeling_jaar": self.newest}
+
+    def compute_values(self) -> dict[str, int]:
+        """`waarde` and `indicator`; SourceChanged when not one figure came out."""
+        if self.newest is None:
+            raise _out_of_order("gebied")
+        rows = build_values(self.con, self.catalog, self._pieces(), self.newest, METHOD_VERSION)
+        refuse_empty(self.con)
+        return {"rijen": rows, "indicatoren": self._rows("indicator")}
+
+    def compute_scores(self) -> dict[str, int]:
+        """`thema_score`, `drempel`, `signaal` and `integraal`."""
+        areas_with_outcome = build_scores(self.con, self.catalog, self.project, self.release.id, self.carried)
+        return {"rijen": self._rows("thema_score"), "signalen": self._rows("signaal"), "gebieden": areas_with_outcome}
+
+    def _pieces(self) -> list[Staged]:
+        """What was staged, in the order of the declarations, whatever the order in which that happened."""
+        declared = [source.bron for source in odata_sources(self.catalog)]
+        if missing := [name for name in declared if name not in self.staged]:
+            raise _out_of_order(", ".join(f"basis.{name}" for name in missing))
+        return [piece for name in declared for piece in self.staged[name]]
+
+    def _rows(self, table: str) -> int:
+        row = self.con.execute(f'select count(*) from "{table}"').fetchone()
+        return row[0] if row else 0
+
+
+def _out_of_order(missing: str) -> UsageError:
+    return UsageError(f"{missing} was not built in this run", todo="Run all steps; a build database serves one run only")
+
+
+def odata_sources(catalog: Catalog) -> list[Source]:
+    """The sources that have a table in `basis`."""
+    return [source for source in catalog.sources.values() if source.protocol == "odata_v3"]
 
 
 def open_build(path: Path) -> duckdb.DuckDBPyConnection:

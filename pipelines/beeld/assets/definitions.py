@@ -1,0 +1,49 @@
+"""What Dagster shows and runs: the flow of `beeld refresh`, one asset per table, with its checks, schedules and sensor.
+
+    dagster dev -m beeld.assets.definitions        (or: beeld schedule)
+
+Loads in a few seconds, because everything slow is imported inside the steps.
+"""
+
+import dagster as dg
+
+from beeld.assets.checks import checks_asset
+from beeld.assets.factory import basis_asset, raw_asset
+from beeld.assets.resources import JOB, Surroundings, run_resource
+from beeld.assets.schedules import schedules
+from beeld.assets.sensors import modified_sensor
+from beeld.assets.tables import areas_asset, inputs_asset, release, thema_score, waarde
+from beeld.settings import load_settings
+from beeld.transforms.catalog import load_catalog
+
+
+def definitions(surroundings: Surroundings = load_settings) -> dg.Definitions:
+    """Everything, for the home and the declarations that `surroundings` gives (a test gives its own)."""
+    settings = surroundings()
+    catalog = load_catalog(settings.project, settings.home, example=settings.example)
+    job = dg.define_asset_job(
+        JOB,
+        dg.AssetSelection.all(),
+        description="Fetch what changed, build, check, publish: what `beeld refresh` does.",
+        executor_def=dg.in_process_executor,
+    )
+    return dg.Definitions(
+        assets=[
+            *(raw_asset(source) for source in catalog.sources.values()),
+            inputs_asset(catalog),
+            *(basis_asset(source) for source in catalog.sources.values() if source.protocol == "odata_v3"),
+            areas_asset(catalog),
+            waarde,
+            thema_score,
+            checks_asset(catalog),
+            release,
+        ],
+        jobs=[job],
+        schedules=schedules(catalog, surroundings),
+        sensors=[modified_sensor(catalog, surroundings)],
+        resources={"run": run_resource(surroundings)},
+        executor=dg.in_process_executor,
+    )
+
+
+defs = definitions()

@@ -1,0 +1,129 @@
+"""Words, numbers and small charts, without a release."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from lxml import html as lxml_html
+
+from beeld.errors import UsageError
+from beeld.profiles import svg, wording
+from beeld.profiles.elements import attributes, css_string
+from beeld.profiles.lenses import load_lens
+from beeld.profiles.model import Cell, Figure, Spread, relation
+from beeld.profiles.text import Number, Sentence
+from beeld.settings import project_folder
+from beeld.transforms.catalog import Catalog, load_catalog
+
+CELL = Cell("BU99010100", "x", 2024, 2024, 12.0, "ok", None, 10.0, 14.0, False, True, "T", "K", "ab")
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    return load_catalog(project_folder())
+
+
+@pytest.mark.parametrize(
+    ("value", "decimals", "shown"),
+    [
+        (1205, 0, "1.205"),
+        (17_407_585, 0, "17.407.585"),
+        (0.0, 1, "0,0"),
+        (-0.04, 1, "0,0"),
+        (1234.56, 1, "1.234,6"),
+        (33 + 1 / 3, 2, "33,33"),
+    ],
+)
+def test_dutch_numbers(value: float, decimals: int, shown: str) -> None:
+    assert wording.dutch(value, decimals) == shown
+
+
+def test_every_unit_of_the_catalogue_reads_as_dutch(catalog: Catalog) -> None:
+    for indicator in catalog.indicators.values():
+        shown = wording.show_value(1234.5, indicator, unit=True)
+        assert "1 000" not in shown
+        assert "1-5" not in shown
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "expected"),
+    [(10.0, 14.0, "gelijk"), (14.1, 16.0, "lager"), (5.0, 9.9, "hoger"), (None, None, "gelijk"), (14.0, 20.0, "gelijk")],
+)
+def test_a_difference_needs_intervals_that_do_not_overlap(
+    catalog: Catalog, lower: float | None, upper: float | None, expected: str
+) -> None:
+    other = replace(
+        CELL, area="GM9901", value=13.0 if lower is None else (lower + (upper or lower)) / 2, lower=lower, upper=upper
+    )
+    assert relation(CELL, other, catalog.indicators["misdrijven_per_1000"]) == expected
+
+
+def test_no_interval_no_claim_and_totals_are_not_compared(catalog: Catalog) -> None:
+    bare = replace(CELL, lower=None, upper=None)
+    assert relation(bare, CELL, catalog.indicators["aandeel_koopwoningen"]) == "niet_toetsbaar"
+    assert relation(CELL, CELL, catalog.indicators["aantal_inwoners"]) is None
+    assert relation(replace(CELL, value=None), CELL, catalog.indicators["aandeel_eenzaam"]) is None
+    near, far = replace(bare, value=0.8), replace(bare, value=1.2)
+    assert relation(near, far, catalog.indicators["afstand_huisarts"]) == "gelijk"
+    assert relation(near, replace(far, value=1.4), catalog.indicators["afstand_huisarts"]) == "lager"
+
+
+def test_assumed_margins_are_called_assumed(catalog: Catalog) -> None:
+    assert (wording.show_interval(CELL, catalog.indicators["aandeel_eenzaam"]) or "").startswith("aangenomen marge")
+    assert (wording.show_interval(CELL, catalog.indicators["misdrijven_per_1000"]) or "").startswith("marge")
+
+
+def test_a_sentence_knows_its_figures(catalog: Catalog) -> None:
+    line = Sentence(("In deze buurt is het aandeel ", Number(CELL, catalog.indicators["aandeel_eenzaam"]), "."))
+    assert line.figures == (("BU99010100", "x", 2024),)
+    assert line.plain == "In deze buurt is het aandeel 12,0\u00a0%."
+
+
+def test_a_modelled_figure_gets_no_strip_even_when_asked(catalog: Catalog) -> None:
+    spread = Spread((1.0, 2.0, 3.0, 4.0, 5.0), (), 100)
+    figure = Figure("aandeel_eenzaam", catalog.indicators["aandeel_eenzaam"], CELL, (), (), spread, spread, False)
+    assert svg.position_strip(figure, "Deze buurt", "gemeente", "buurten") == ""
+    counted = replace(figure, indicator=catalog.indicators["misdrijven_per_1000"])
+    drawn = svg.position_strip(counted, "Deze buurt", "gemeente", "buurten")
+    assert "Deze buurt hoort bij de buurten met een hoger cijfer" in drawn
+
+
+def test_labels_in_charts_are_escaped() -> None:
+    hostile = '<script>alert("x")</script>'
+    bar = svg.Bar(hostile, replace(CELL, indicator=hostile), hostile, 3.0)
+    for drawn in (
+        svg.age_bars([bar], attributes, title=hostile, reference_name=hostile),
+        svg.interval_dots([(hostile, CELL), (hostile, CELL)], title=hostile),
+    ):
+        tree = lxml_html.fromstring(str(drawn))
+        assert not tree.xpath("//script")
+        assert tree.findtext("title") == hostile
+
+
+def test_a_line_breaks_at_an_untested_boundary_and_a_missing_year() -> None:
+    years = [replace(CELL, year=year, value=float(year % 7)) for year in (2018, 2019, 2021, 2022)]
+    drawn = svg.sparkline([*years, replace(CELL, year=2023, value=3.0, reason=wording.UNTESTED)], title="x")
+    path = lxml_html.fromstring(str(drawn)).find("path").get("d")
+    assert path.count("M") == 3
+    assert path.count("L") == 2
+    assert svg.sparkline(years[:2], title="x") == ""
+
+
+def test_css_strings_hold_nothing_that_ends_them() -> None:
+    shown = css_string("""a"b</style>\\ 'ü""")
+    assert shown.startswith('"')
+    assert shown.endswith('"')
+    assert not set(shown[1:-1]) & set("\"'<>/")
+
+
+def test_lens_covers_every_theme_once_and_names_what_exists(catalog: Catalog) -> None:
+    lens = load_lens(project_folder(), "zoom-in")
+    themes = [theme for chapter in lens.hoofdstukken for theme in chapter.themas]
+    assert len(themes) == len(set(themes))
+    assert lens.leftover(catalog) == []
+    assert lens.moved() <= set(catalog.indicators)
+    shown = [name for theme in themes for name in lens.figures(theme, catalog)] + sorted(lens.moved())
+    assert sorted(shown) == sorted(catalog.indicators)
+    with pytest.raises(UsageError, match="zoom-in"):
+        load_lens(project_folder(), "../zoom-in")
