@@ -85,7 +85,7 @@ def _serving(example_data: Path) -> Iterator[LoopbackServer]:
 
 @pytest.fixture
 def small_server(_serving: LoopbackServer) -> Iterator[LoopbackServer]:
-    """The small example over HTTP, in pages of 100 rows, without faults and with an empty log."""
+    """The small example over HTTP, in pages of 50 rows, without faults and with an empty log."""
     reset(_serving)
     yield _serving
     reset(_serving)

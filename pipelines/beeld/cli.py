@@ -44,12 +44,11 @@ def main() -> None:
     except KeyboardInterrupt:
         messages.print("beeld: interrupted. Nothing that was published has changed.")
         sys.exit(130)
-    except OSError as error:
+    except Exception as error:
         if debug:
             raise
-        messages.print(
-            f"beeld: {error.strerror or error} ({error.filename or 'no file'}). Nothing that was published has changed."
-        )
+        said = " ".join(str(error).split())
+        messages.print(f"beeld: unexpected {type(error).__name__}: {said}. Nothing published has changed; --debug shows more.")
         sys.exit(1)
 
 

@@ -100,7 +100,7 @@ def insert_areas(con: duckdb.DuckDBPyConnection, rows: Sequence[Row], division: 
     con.execute("create table werk.indeling (gebiedscode varchar, indeling_jaar integer, naam varchar, wijziging varchar)")
     people = {row["gebiedscode"]: row.get("inwoners", "1000") for row in rows}
     classes = {row["gebiedscode"]: row.get("klasse", "3") for row in rows}
-    for code in people:
+    for code, inhabitants in people.items():
         con.execute(
             "insert into gebied values (?, ?, ?, ?, null, ?, ?, ?, ?, null, null)",
             [
@@ -110,7 +110,7 @@ def insert_areas(con: duckdb.DuckDBPyConnection, rows: Sequence[Row], division: 
                 codes.gemeente_of(code),
                 codes.wijk_of(code),
                 division,
-                int(people[code]),
+                int(inhabitants),
                 int(classes[code]),
             ],
         )

@@ -26,7 +26,10 @@ def with_core(catalog: Catalog, themes: Mapping[str, Sequence[str]]) -> Catalog:
 
 
 def insert_areas(
-    con: duckdb.DuckDBPyConnection, areas: Sequence[str], people: Mapping[str, int | None] = {}, classes: Mapping[str, int] = {}
+    con: duckdb.DuckDBPyConnection,
+    areas: Sequence[str],
+    people: Mapping[str, int | None] | None = None,
+    classes: Mapping[str, int] | None = None,
 ) -> None:
     """Areas of 1 000 inhabitants in class 3, unless told otherwise."""
     con.execute("create schema if not exists werk")
@@ -41,8 +44,8 @@ def insert_areas(
                 codes.gemeente_of(code),
                 codes.wijk_of(code),
                 YEAR,
-                people.get(code, 1000),
-                classes.get(code, 3),
+                (people or {}).get(code, 1000),
+                (classes or {}).get(code, 3),
             ]
             for code in areas
         ],
@@ -63,7 +66,8 @@ def insert_values(con: duckdb.DuckDBPyConnection, catalog: Catalog, values: Mapp
         for name, cells in values.items()
         for code, value in cells.items()
     ]
-    con.executemany(f"insert into waarde values ({', '.join('?' * 17)})", rows)
+    if rows:
+        con.executemany(f"insert into waarde values ({', '.join('?' * 17)})", rows)
 
 
 def percentiles(con: duckdb.DuckDBPyConnection, indicator: str, reference: str = "nl") -> dict[str, float]:
@@ -107,11 +111,14 @@ def signals(
     con.execute("delete from thema_score")
     con.executemany(
         "insert into thema_score values (?, ?, 'nl', ?, ?, ?)",
-        [[code, theme, value, len(catalog.core(theme)), len(catalog.core(theme))] for (code, theme), value in theme_scores.items()],
+        [
+            [code, theme, value, len(catalog.core(theme)), len(catalog.core(theme))]
+            for (code, theme), value in theme_scores.items()
+        ],
     )
     if percentile:
         con.executemany(
-            "insert into werk.percentiel (referentie, gebiedscode, soort, indicator, thema, p) values ('nl', ?, 'buurt', ?, ?, ?)",
+            "insert into werk.percentiel by name select 'nl' as referentie, ? as gebiedscode, ? as indicator, ? as thema, ? as p",
             [[code, name, catalog.indicators[name].thema, p] for (code, name), p in percentile.items()],
         )
     rows = [("buurt", theme, level, bound, "eerder") for (theme, level), bound in bounds.items()]

@@ -1,7 +1,7 @@
 """A second implementation, in pandas, of METHOD.md sections 3 to 7 and of the explanations in the catalogue.
 
-Written from the text and not from the SQL or the formulas, so that a mistake in one of the two shows as a difference. It reads only
-public tables of a release (or build) database, so it runs on any release.
+Written from the text and not from the SQL or the formulas, so that a mistake in one of the two shows as a difference. It reads
+only public tables, so it runs on any release.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ class Database:
         return self.indicators[(self.indicators["rol"] == "kern") & (self.indicators["richting"] != "neutraal")]
 
     def latest(self) -> pd.DataFrame:
-        """The figures of the core indicators in their own latest year, with the area and `x`: higher is more concern (or strength)."""
+        """The figures of the core indicators in their own latest year; `x`: higher is more concern (or strength)."""
         core = self.core[["indicator", "thema", "soort", "familie", "richting", "laatste_jaar"]].rename(columns={"soort": "aard"})
         cells = self.values.merge(core, on="indicator")
         cells = cells[cells["peiljaar"] == cells["laatste_jaar"]].dropna(subset=["waarde"])

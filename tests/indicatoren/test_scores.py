@@ -7,12 +7,14 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from beeld.transforms import scores
 from beeld.transforms.catalog import Catalog
 from tests.indicatoren import scoring
 
 Con = duckdb.DuckDBPyConnection
 PARTS = {"armoede": ["bijstand_per_1000_15_65", "aandeel_moeite_rondkomen"]}
-BOUNDS = {(theme, level): bound for theme in ("armoede", "cohesie", "eenzaamheid", "psychisch", "veiligheid", "werk") for level, bound in (("aandacht", 0.74), ("sterk", 0.83))}
+RULE = ("armoede", "cohesie", "eenzaamheid", "psychisch", "veiligheid", "werk")
+BOUNDS = {(theme, level): bound for theme in RULE for level, bound in (("aandacht", 0.74), ("sterk", 0.83))}
 
 
 def buurten(count: int, gemeente: str = "0014") -> list[str]:
@@ -24,7 +26,7 @@ def buurten(count: int, gemeente: str = "0014") -> list[str]:
 
 
 def test_mid_rank_percentiles(catalog: Catalog, project: Path, database: Con) -> None:
-    """METHOD.md 4: "4.1, 6.0, 6.0, 7.5, 9.2, 10.0, 12.8, 15.3 (N = 8): 6.0 has rank 2.5 → P = 0.25; 12.8 → 0.8125; 15.3 → 0.9375"."""
+    """METHOD.md 4: "(N = 8): 6.0 has rank 2.5 → P = 0.25; 12.8 → 0.8125; 15.3 → 0.9375"."""
     values = [4.1, 6.0, 6.0, 7.5, 9.2, 10.0, 12.8, 15.3]
     core = scoring.with_core(catalog, {"eenzaamheid": ["aandeel_eenzaam"]})
     scoring.compute(database, core, project, {"aandeel_eenzaam": dict(zip(buurten(8), values, strict=True))})
@@ -33,7 +35,7 @@ def test_mid_rank_percentiles(catalog: Catalog, project: Path, database: Con) ->
 
 
 def test_higher_is_more_concern_and_strengths_turn_it_round(catalog: Catalog, project: Path, database: Con) -> None:
-    """A favourable figure is negated in a theme of concern, and counts as it is in the theme of strengths; neutral never counts."""
+    """A favourable figure is negated in a theme of concern, and counts as it is in the theme of strengths."""
     names = {"werk": ["nettoarbeidsparticipatie", "ww_per_1000_15_65"], "kracht": ["aandeel_vrijwilligers", "aandeel_regie"]}
     core = scoring.with_core(catalog, names)
     low, high = buurten(2)
@@ -82,8 +84,6 @@ def test_the_shrunk_rate_is_ranked_and_the_raw_one_published(catalog: Catalog, p
     scoring.insert_areas(database, [first, second])
     scoring.insert_values(database, core, {"misdrijven_per_1000": {first: 900.0, second: 100.0}})
     database.execute("update waarde set geschat = case when waarde = 900 then 50 else 60 end")
-    from beeld.transforms import scores
-
     scores.compute_scores(database, core, project)
     assert scoring.percentiles(database, "misdrijven_per_1000") == {first: 0.25, second: 0.75}
 
@@ -92,22 +92,17 @@ def test_the_shrunk_rate_is_ranked_and_the_raw_one_published(catalog: Catalog, p
 
 
 def test_theme_score_is_the_mean_of_what_is_present(catalog: Catalog, project: Path, database: Con) -> None:
-    """METHOD.md 5: "0.91, 0.84, 0.62, one missing of four → T = 0.79, 3/4". With N = 50: ranks 46, 42.5 (a tie) and 31.5 (a tie)."""
+    """METHOD.md 5: "0.91, 0.84, 0.62, one missing of four → T = 0.79, 3/4"; of 50: ranks 46, 42.5 and 31.5."""
     names = ["een", "twee", "drie", "vier"]
     core = scoring.with_core(catalog, {"psychisch": names})
     codes = buurten(50)
     ours = codes[0]
 
     def ranked(rank: float) -> dict[str, float]:
-        below = int(rank - 0.5)
-        others = [*range(below - (rank % 1 > 0)), *range(below + 1, 50)] if rank % 1 == 0 else None
-        if others is not None:
-            figures = [float(value) for value in [*range(below), *range(below + 1, 50)]]
-            return {ours: below + 0.0, **dict(zip(codes[1:], figures, strict=True))}
-        figures = [float(value) for value in range(49)]
-        return {ours: rank - 1.5, **dict(zip(codes[1:], figures, strict=True))}
+        """The others lie at 0 … 48; at rank − 1.5 we stand between two of them (whole rank) or beside one (a tie)."""
+        return {ours: rank - 1.5, **{code: float(number) for number, code in enumerate(codes[1:])}}
 
-    values = {"een": ranked(46), "twee": ranked(42.5), "drie": ranked(31.5), "vier": {code: 1.0 for code in codes[1:]}}
+    values = {"een": ranked(46), "twee": ranked(42.5), "drie": ranked(31.5), "vier": dict.fromkeys(codes[1:], 1.0)}
     scoring.compute(database, core, project, values)
     found = [round(scoring.percentiles(database, name)[ours], 12) for name in names[:3]]
     assert found == [0.91, 0.84, 0.62]
@@ -118,17 +113,18 @@ def test_theme_score_is_the_mean_of_what_is_present(catalog: Catalog, project: P
 
 @pytest.mark.parametrize(
     ("present", "total", "published"),
-    [(1, 1, True), (0, 1, False), (1, 2, False), (2, 2, True), (1, 3, False), (2, 3, True), (2, 4, False), (3, 4, True)]
-    + [(2, 5, False), (3, 5, True), (5, 9, False), (6, 9, True), (5, 10, False), (6, 10, True), (9, 15, True), (12, 20, True)],
+    [
+        *[(1, 1, True), (0, 1, False), (1, 2, False), (2, 2, True), (1, 3, False), (2, 3, True), (2, 4, False), (3, 4, True)],
+        *[(2, 5, False), (3, 5, True), (5, 9, False), (6, 9, True), (5, 10, False), (6, 10, True), (9, 15, True)],
+    ],
 )
-def test_sixty_percent_and_two(
-    present: int, total: int, published: bool, catalog: Catalog, project: Path, database: Con
-) -> None:
-    """METHOD.md 5: "Publish only if ≥ 60 % of them and ≥ 2 are present"; "a theme with a single kern indicator may be scored 1/1"."""
+def test_sixty_percent_and_two(present: int, total: int, published: bool, catalog: Catalog, project: Path, database: Con) -> None:
+    """METHOD.md 5: "Publish only if ≥ 60 % of them and ≥ 2 are present"; a single kern indicator may be scored 1/1."""
     names = [f"deel_{number}" for number in range(total)]
     core = scoring.with_core(catalog, {"psychisch": names})
     ours, other = buurten(2)
     values = {name: {other: 1.0} | ({ours: 2.0} if number < present else {}) for number, name in enumerate(names)}
+    scoring.insert_areas(database, [ours, other])
     scoring.compute(database, core, project, values)
     value, used, of = scoring.score(database, ours, "psychisch")
     assert (value is not None) is published
@@ -140,8 +136,6 @@ def test_sixty_percent_and_two(
 
 def test_thresholds_are_quantiles_of_the_scores(catalog: Catalog, project: Path, database: Con) -> None:
     """c80 and c90 over the universe; each kind of area has its own, and strengths have one threshold."""
-    from beeld.transforms import scores
-
     core = scoring.with_core(catalog, {"eenzaamheid": ["aandeel_eenzaam"], "kracht": ["aandeel_vrijwilligers"]})
     figures = {code: float(number) for number, code in enumerate(buurten(11))}
     scoring.compute(database, core, project, {"aandeel_eenzaam": figures, "aandeel_vrijwilligers": figures})
@@ -155,8 +149,6 @@ def test_thresholds_are_quantiles_of_the_scores(catalog: Catalog, project: Path,
 
 
 def test_thresholds_are_carried_on_and_only_new_ones_computed(catalog: Catalog, project: Path, database: Con) -> None:
-    from beeld.transforms import scores
-
     core = scoring.with_core(catalog, {"eenzaamheid": ["aandeel_eenzaam"]})
     scoring.compute(database, core, project, {"aandeel_eenzaam": {code: float(n) for n, code in enumerate(buurten(11))}})
     scores.compute_thresholds(database, core, "R2", [("buurt", "eenzaamheid", "aandacht", 0.5, "R1")])
@@ -166,11 +158,19 @@ def test_thresholds_are_carried_on_and_only_new_ones_computed(catalog: Catalog, 
 
 @pytest.mark.parametrize(
     ("value", "median", "expected"),
-    [(0.79, 0.58, "aandacht"), (0.86, 0.58, "sterk"), (0.74, 0.58, "aandacht"), (0.83, 0.58, "sterk"), (0.7399, 0.58, "geen")]
-    + [(0.79, 0.79, "aandacht"), (0.79, 0.80, "geen"), (0.86, 0.95, "geen")],
+    [
+        (0.79, 0.58, "aandacht"),
+        (0.86, 0.58, "sterk"),
+        (0.74, 0.58, "aandacht"),
+        (0.83, 0.58, "sterk"),
+        (0.7399, 0.58, "geen"),
+        (0.79, 0.79, "aandacht"),
+        (0.79, 0.80, "geen"),
+        (0.86, 0.95, "geen"),
+    ],
 )
 def test_levels(value: float, median: float, expected: str, catalog: Catalog, project: Path, database: Con) -> None:
-    """METHOD.md 6: "c80 = 0.74, c90 = 0.83, gemeente median 0.58: T = 0.79 → aandacht; T = 0.86 → sterk"; both need the median."""
+    """METHOD.md 6: "c80 = 0.74, c90 = 0.83, gemeente median 0.58: T = 0.79 → aandacht; T = 0.86 → sterk"."""
     core = scoring.with_core(catalog, PARTS)
     ours, low, high = buurten(3)
     others = (median, median) if value != median else (value - 0.1, value + 0.1)
@@ -261,7 +261,7 @@ def test_a_family_carries_from_080(p: float, expected: str, catalog: Catalog, pr
 
 
 def test_two_strong_themes_suffice(catalog: Catalog, project: Path, database: Con) -> None:
-    """"≥ 3 of themes 1–5 and 7 have aandacht (or ≥ 2 sterk)"; the families still have to be two."""
+    """ "≥ 3 of themes 1–5 and 7 have aandacht (or ≥ 2 sterk)"; the families still have to be two."""
     given = {"armoede": 0.90, "psychisch": 0.90, "veiligheid": 0.3}
     one = decided(catalog, project, database, given, {"bijstand_per_1000_15_65": 0.9, "aandeel_veel_stress": 0.9})
     assert one[:3] == ("geen_signaal", 2, 1)
@@ -283,29 +283,32 @@ def test_theme_six_is_no_part_of_the_rule(catalog: Catalog, project: Path, datab
 
 @pytest.mark.parametrize(
     "given",
-    [{}, {"armoede": 0.99}, {"armoede": 0.99, "veiligheid": 0.99}]
-    + [{"armoede": 0.99, "eenzaamheid": 0.99, "psychisch": 0.99}, {"armoede": 0.99, "veiligheid": 0.99, "voorzieningen": 0.99}],
+    [
+        {},
+        {"armoede": 0.99},
+        {"armoede": 0.99, "veiligheid": 0.99},
+        {"armoede": 0.99, "eenzaamheid": 0.99, "psychisch": 0.99},
+        {"armoede": 0.99, "veiligheid": 0.99, "voorzieningen": 0.99},
+    ],
 )
 def test_too_little_data(given: dict[str, float], catalog: Catalog, project: Path, database: Con) -> None:
-    """"fewer than 3 of these themes, or fewer than 2 families, can be scored"; theme 6 does not count."""
+    """ "fewer than 3 of these themes, or fewer than 2 families, can be scored"; theme 6 does not count."""
     carried = {name: 0.95 for names in THEMES.values() for name in names}
     if not given:
         scoring.insert_areas(database, buurten(1), {buurten(1)[0]: 100})
         scoring.insert_values(database, scoring.with_core(catalog, THEMES), {})
-        from beeld.transforms import scores
-
         scores.compute_scores(database, scoring.with_core(catalog, THEMES), project)
         scores.compute_signals(database, scoring.with_core(catalog, THEMES))
-        outcome, themes, families, reasons = scoring.outcome(database, buurten(1)[0])
+        outcome, themes, _, reasons = scoring.outcome(database, buurten(1)[0])
         assert reasons[-1] == "minder dan 200 inwoners: geen score"
     else:
-        outcome, themes, families, reasons = decided(catalog, project, database, given, carried)
+        outcome, themes, _, _ = decided(catalog, project, database, given, carried)
     assert outcome == "te_weinig_gegevens"
     assert themes == len([theme for theme in given if theme != "voorzieningen"])
 
 
 def test_nothing_is_bespreken_before_stability(catalog: Catalog, project: Path, database: Con) -> None:
-    given = {theme: 0.99 for theme in THEMES}
+    given = dict.fromkeys(THEMES, 0.99)
     carried = {name: 0.99 for names in THEMES.values() for name in names}
     outcome, _, _, reasons = decided(catalog, project, database, given, carried)
     assert outcome == "grensgeval"

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from beeld.sources.declarations import Source, Table
-from beeld.transforms import areas, codes, indicators, scores, staging
+from beeld.transforms import areas, indicators, scores, staging
 from beeld.transforms.catalog import Catalog
 from beeld.transforms.staging import Staged
 from beeld.warehouse.read import open_warehouse, warehouse_file

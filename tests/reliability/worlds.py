@@ -5,16 +5,18 @@ import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from beeld import cli
-from beeld.refresh import Options, Result, refresh
+from beeld.refresh import Options, Result, fetch, refresh
 from beeld.settings import Settings, load_settings
 from beeld.sources import archive
-from beeld.transforms.catalog import load_catalog
+from beeld.sources.fetch import Delivered
+from beeld.transforms.catalog import Catalog, load_catalog
 from beeld.warehouse import release
 from beeld.warehouse.query import ask
 from beeld.warehouse.read import current_release
@@ -22,7 +24,7 @@ from beeld.warehouse.status import TableStatus, table_statuses
 from tests.loopback import LoopbackServer
 from tests.reliability.wire import rows_of
 
-PAGE = 100
+PAGE = 50
 """Rows on a page of the small example, so that every table has several pages."""
 FOUR_GEMEENTEN = ("GM0748", "GM0772", "GM0828", "GM0355")
 NEWS = "2026-09-01T02:00:00"
@@ -37,6 +39,12 @@ TABLES = {
     "buurt_gegeneraliseerd": "cbs_grenzen",
 }
 HOSTS = {"84799NED": "cbs", "85984NED": "cbs", "47022NED": "derden", "50090NED": "derden"}
+
+
+@cache
+def catalog_of(project: Path) -> Catalog:
+    """The catalogue of the example; read once, because YAML takes its time."""
+    return load_catalog(project, example=True)
 
 
 @dataclass(frozen=True)
@@ -77,8 +85,13 @@ class World:
 
     def status(self, table: str) -> TableStatus:
         """What `beeld status` says of a table."""
-        catalog = load_catalog(self.settings.project, self.home, example=True)
-        return next(row for row in table_statuses(self.settings, catalog) if row.tabel == table)
+        return next(row for row in table_statuses(self.settings, catalog_of(self.settings.project)) if row.tabel == table)
+
+    def look(self) -> list[Delivered]:
+        """Fetch what changed, without building."""
+        return fetch(
+            self.settings, Options(), catalog_of(self.settings.project), transport=None, progress=lambda _message: None
+        )
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows of the current release."""

@@ -17,19 +17,17 @@ from lxml import etree
 from PIL import Image
 
 from beeld.errors import UsageError
-from beeld.profiles import map_style, maps
-from beeld.profiles.map_labels import (
-    Label,
-    Outline,
-    breaks,
-    class_bounds,
-    class_labels,
-    classify,
-    crosses,
-    label_box,
-    overlaps,
-    place_labels,
-)
+from beeld.profiles.maps import MapPicture, draw_locator, draw_maps, map_table, style
+from beeld.profiles.maps.choropleth import Painter
+from beeld.profiles.maps.classes import class_bounds, class_labels, classify
+from beeld.profiles.maps.describe import Spec
+from beeld.profiles.maps.figures import read_figures
+from beeld.profiles.maps.labels import Label, Outline, breaks, crosses, label_box, overlaps, place_labels
+from beeld.profiles.maps.locator import HIGHLIGHT
+from beeld.profiles.maps.placement import Placement
+from beeld.profiles.maps.shapes import polygons
+from beeld.profiles.maps.table import Scale, subject_bounds
+from beeld.profiles.maps.text import dutch
 from beeld.settings import project_folder
 from beeld.transforms.catalog import Catalog, load_catalog
 
@@ -134,9 +132,9 @@ def con(catalog: Catalog) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @pytest.fixture(scope="module")
-def pictures(con: duckdb.DuckDBPyConnection, catalog: Catalog, tmp_path_factory: pytest.TempPathFactory) -> list[maps.MapPicture]:
+def pictures(con: duckdb.DuckDBPyConnection, catalog: Catalog, tmp_path_factory: pytest.TempPathFactory) -> list[MapPicture]:
     out = tmp_path_factory.mktemp("kaart")
-    return maps.draw_maps(con, HERE, out, catalog=catalog, release_id="r1", example=True)
+    return draw_maps(con, HERE, out, catalog=catalog, release_id="r1", example=True)
 
 
 def texts(svg: Path) -> list[str]:
@@ -176,7 +174,7 @@ def test_a_value_is_classed_as_it_is_printed() -> None:
     ("value", "decimals", "text"), [(0.0, 1, "0,0"), (-0.04, 1, "0,0"), (-1.5, 1, "-1,5"), (12345.0, 0, "12\u202f345")]
 )
 def test_dutch_numbers(value: float, decimals: int, text: str) -> None:
-    assert map_style.dutch(value, decimals) == text
+    assert dutch(value, decimals) == text
 
 
 # ---------------------------------------------------------------- numbers
@@ -184,8 +182,8 @@ def test_dutch_numbers(value: float, decimals: int, text: str) -> None:
 
 @pytest.mark.parametrize("scale", ["nl", "gemeente"])
 @pytest.mark.parametrize("key", [MODELLED, COUNTED, SHARE, "eenzaamheid"])
-def test_table_equals_the_warehouse(con: duckdb.DuckDBPyConnection, catalog: Catalog, key: str, scale: maps.Scale) -> None:
-    rows = maps.map_table(con, HERE, key, catalog=catalog, scale=scale)
+def test_table_equals_the_warehouse(con: duckdb.DuckDBPyConnection, catalog: Catalog, key: str, scale: Scale) -> None:
+    rows = map_table(con, HERE, key, catalog=catalog, scale=scale)
     query = "select gebiedscode, waarde from laatste_waarde where indicator = ?"
     if key == "eenzaamheid":
         query = "select gebiedscode, score from thema_score where thema = ? and referentie = 'nl'"
@@ -197,9 +195,9 @@ def test_table_equals_the_warehouse(con: duckdb.DuckDBPyConnection, catalog: Cat
 
 
 def test_states_keep_their_kinds(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
-    rows = maps.map_table(con, HERE, COUNTED, catalog=catalog)
+    rows = map_table(con, HERE, COUNTED, catalog=catalog)
     assert [rows[i].state for i in (2, 3, 4)] == ["afgeschermd", "niet_van_toepassing", "geen_gegevens"]
-    scores = maps.map_table(con, HERE, "eenzaamheid", catalog=catalog)
+    scores = map_table(con, HERE, "eenzaamheid", catalog=catalog)
     assert [scores[i].state for i in (4, 9)] == ["geen_gegevens", "te_weinig_inwoners"]
 
 
@@ -207,9 +205,9 @@ def test_colours_drawn_are_the_classes_of_the_table(
     con: duckdb.DuckDBPyConnection, catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn: dict[str, dict[str, str]] = {}
-    paint = maps.Painter.paint
+    paint = Painter.paint
 
-    def spy(painter: maps.Painter, spec: maps.Spec, out: Path) -> maps.MapPicture:
+    def spy(painter: Painter, spec: Spec, out: Path) -> MapPicture:
         picture = paint(painter, spec, out)
         faces = [mpl.colors.to_hex(colour) for colour in painter.areas.get_facecolor()]
         drawn[spec.key] = dict(zip(painter.codes, faces, strict=True))
@@ -221,19 +219,19 @@ def test_colours_drawn_are_the_classes_of_the_table(
                 assert found == drawn[spec.key][code]
         return picture
 
-    monkeypatch.setattr(maps.Painter, "paint", spy)
-    for picture in maps.draw_maps(con, HERE, tmp_path, catalog=catalog, release_id="r1", example=False):
+    monkeypatch.setattr(Painter, "paint", spy)
+    for picture in draw_maps(con, HERE, tmp_path, catalog=catalog, release_id="r1", example=False):
         subject, _, scale = picture.key.rpartition("-")
-        rows = maps.map_table(con, HERE, subject, catalog=catalog, scale="nl" if scale == "nl" else "gemeente")
+        rows = map_table(con, HERE, subject, catalog=catalog, scale="nl" if scale == "nl" else "gemeente")
         polarity = "zorg" if subject == "eenzaamheid" else "ongunstig"
-        figures = maps.read_figures(con, HERE, catalog)
+        figures = read_figures(con, HERE, catalog)
         source = next(one for one in figures.subjects() if one.key == subject)
-        colours = map_style.ramp(polarity, len(maps.subject_bounds(source, "nl" if scale == "nl" else "gemeente")) + 1)
-        expected = {row.code: map_style.EMPTY_FILL if row.klass is None else colours[row.klass] for row in rows if row.drawn}
+        colours = style.ramp(polarity, len(subject_bounds(source, "nl" if scale == "nl" else "gemeente")) + 1)
+        expected = {row.code: style.EMPTY_FILL if row.klass is None else colours[row.klass] for row in rows if row.drawn}
         assert drawn[picture.key] == expected
 
 
-def test_modelled_figures_are_described_and_never_ordered(pictures: list[maps.MapPicture]) -> None:
+def test_modelled_figures_are_described_and_never_ordered(pictures: list[MapPicture]) -> None:
     modelled = [picture for picture in pictures if picture.key.startswith(MODELLED)]
     assert len(modelled) == 2
     for picture in modelled:
@@ -246,16 +244,16 @@ def test_modelled_figures_are_described_and_never_ordered(pictures: list[maps.Ma
 # ---------------------------------------------------------------- pictures
 
 
-def test_a_national_and_an_own_version_of_each(pictures: list[maps.MapPicture]) -> None:
+def test_a_national_and_an_own_version_of_each(pictures: list[MapPicture]) -> None:
     keys = [f"{key}-{scale}" for key in (SHARE, "eenzaamheid", MODELLED, COUNTED) for scale in ("nl", "gemeente")]
     assert [picture.key for picture in pictures] == keys
     assert all(picture.svg.name == f"{picture.key}.svg" and picture.png.name == f"{picture.key}.png" for picture in pictures)
 
 
-def test_everything_that_must_be_inside_the_picture(pictures: list[maps.MapPicture]) -> None:
+def test_everything_that_must_be_inside_the_picture(pictures: list[MapPicture]) -> None:
     for picture in pictures:
         words = " ".join(texts(picture.svg))
-        for part in ("grenzen 2024", "Bron: ", "Editie r1", map_style.EXAMPLE, "donkerder = ", "N", "peiljaar 2024"):
+        for part in ("grenzen 2024", "Bron: ", "Editie r1", style.EXAMPLE, "donkerder = ", "N", "peiljaar 2024"):
             assert part in words, (picture.key, part)
         assert picture.title.split(":")[0] in words
         assert "ontbreekt de grens: Buurt 11." in picture.caption
@@ -265,19 +263,19 @@ def test_everything_that_must_be_inside_the_picture(pictures: list[maps.MapPictu
     assert "afgeschermd  (1)" in texts(pictures[0].svg)
 
 
-def test_titles_say_the_finding(pictures: list[maps.MapPicture]) -> None:
+def test_titles_say_the_finding(pictures: list[MapPicture]) -> None:
     titles = {picture.key: picture.title for picture in pictures}
     assert titles["eenzaamheid-nl"] == "Eenzaamheid: 1 van 9 buurten in de hoogste landelijke klasse"
     assert titles[f"{COUNTED}-gemeente"].startswith("Geregistreerde misdrijven: ongeveer de helft van de 8 buurten ligt tussen")
 
 
-def test_no_word_of_a_league_table(pictures: list[maps.MapPicture]) -> None:
+def test_no_word_of_a_league_table(pictures: list[MapPicture]) -> None:
     for picture in pictures:
         words = " ".join([picture.title, picture.caption, picture.alt, *texts(picture.svg)]).lower()
         assert not any(word in words for word in ("slecht", "rang", "top ", "probleem", "zwakste", "beste "))
 
 
-def test_hostile_names_stay_names(pictures: list[maps.MapPicture]) -> None:
+def test_hostile_names_stay_names(pictures: list[MapPicture]) -> None:
     found = texts(pictures[0].svg)
     whole = " ".join(found)
     assert all(part in whole for part in ('De <Hoek> & "x" $x$', r"$\frac$", "Emoji 🙂 wijk", "a b [31m c", "txet", "]]>"))
@@ -286,9 +284,9 @@ def test_hostile_names_stay_names(pictures: list[maps.MapPicture]) -> None:
 
 
 def test_same_input_same_bytes(
-    con: duckdb.DuckDBPyConnection, catalog: Catalog, pictures: list[maps.MapPicture], tmp_path: Path
+    con: duckdb.DuckDBPyConnection, catalog: Catalog, pictures: list[MapPicture], tmp_path: Path
 ) -> None:
-    again = maps.draw_maps(con, HERE, tmp_path, catalog=catalog, release_id="r1", example=True)
+    again = draw_maps(con, HERE, tmp_path, catalog=catalog, release_id="r1", example=True)
 
     def digest(path: Path) -> str:
         return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -299,16 +297,16 @@ def test_same_input_same_bytes(
 
 def test_holes_stay_open() -> None:
     ring = shapely.Point(0, 0).buffer(100).difference(shapely.Point(0, 0).buffer(50))
-    path = maps.Placement(0, 0, 1.0, 0, 0).path(shapely.MultiPolygon([ring]))
+    path = Placement(0, 0, 1.0, 0, 0).path(shapely.MultiPolygon([ring]))
     assert int((path.codes == path.MOVETO).sum()) == 2
     turns = [shapely.LinearRing(part).is_ccw for part in path.to_polygons()]
     assert turns[0] != turns[1]
 
 
 def test_without_boundaries_no_maps(con: duckdb.DuckDBPyConnection, catalog: Catalog, tmp_path: Path) -> None:
-    assert maps.draw_maps(con, "GM0003", tmp_path, catalog=catalog, release_id="r1", example=False) == []
-    assert maps.draw_maps(con, "GM9999", tmp_path, catalog=catalog, release_id="r1", example=False) == []
-    assert maps.map_table(con, HERE, "bestaat_niet", catalog=catalog) == []
+    assert draw_maps(con, "GM0003", tmp_path, catalog=catalog, release_id="r1", example=False) == []
+    assert draw_maps(con, "GM9999", tmp_path, catalog=catalog, release_id="r1", example=False) == []
+    assert map_table(con, HERE, "bestaat_niet", catalog=catalog) == []
 
 
 @pytest.mark.parametrize(
@@ -324,25 +322,25 @@ def test_without_boundaries_no_maps(con: duckdb.DuckDBPyConnection, catalog: Cat
     ],
 )
 def test_odd_geometry_is_mended_or_left_out(wkt: str) -> None:
-    mended = maps.polygons(shapely.from_wkt(wkt))
+    mended = polygons(shapely.from_wkt(wkt))
     assert mended is None or (mended.area > 0 and mended.geom_type == "MultiPolygon")
 
 
 # ---------------------------------------------------------------- colours
 
 
-@pytest.mark.parametrize("colours", [map_style.CONCERN, map_style.STRENGTH, map_style.NEUTRAL])
+@pytest.mark.parametrize("colours", [style.CONCERN, style.STRENGTH, style.NEUTRAL])
 def test_ramps_work_in_black_and_white(colours: tuple[str, ...]) -> None:
-    lightness = [116 * map_style.luminance(colour) ** (1 / 3) - 16 for colour in (map_style.EMPTY_FILL, *colours)]
+    lightness = [116 * style.luminance(colour) ** (1 / 3) - 16 for colour in (style.EMPTY_FILL, *colours)]
     assert all(one - other >= 9 for one, other in itertools.pairwise(lightness))
     for colour in colours:
-        ink = map_style.ink_on(colour)
-        light, dark = sorted((map_style.luminance(ink), map_style.luminance(colour)), reverse=True)
+        ink = style.ink_on(colour)
+        light, dark = sorted((style.luminance(ink), style.luminance(colour)), reverse=True)
         assert (light + 0.05) / (dark + 0.05) >= 4.0
 
 
 def test_no_red_and_no_green() -> None:
-    for colours in map_style.RAMPS.values():
+    for colours in style.RAMPS.values():
         for colour in colours:
             red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
             assert not (red > 1.6 * green and red > 1.6 * blue)
@@ -387,39 +385,39 @@ def test_a_long_name_is_broken_once() -> None:
 
 
 def test_locator_marks_the_area(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
-    picture = maps.draw_locator(con, "BU00010200", tmp_path, release_id="r1", example=True)
+    picture = draw_locator(con, "BU00010200", tmp_path, release_id="r1", example=True)
     assert picture.key == "ligging-BU00010200"
     assert picture.svg.is_file()
     assert picture.png.is_file()
     assert "ligt in het noordwesten van Verzonnen" in picture.title
     words = " ".join(texts(picture.svg))
-    assert all(part in words for part in ("Grenzen 2024", "Editie r1", map_style.EXAMPLE))
-    assert maps.HIGHLIGHT in picture.svg.read_text(encoding="utf-8")
+    assert all(part in words for part in ("Grenzen 2024", "Editie r1", style.EXAMPLE))
+    assert HIGHLIGHT in picture.svg.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("code", ["NL00", HERE, "WK000100", "BU00010203", "BU00030000"])
 def test_locator_of_every_kind(con: duckdb.DuckDBPyConnection, tmp_path: Path, code: str) -> None:
-    picture = maps.draw_locator(con, code, tmp_path, release_id="r1", example=False)
+    picture = draw_locator(con, code, tmp_path, release_id="r1", example=False)
     etree.parse(picture.svg)
     assert ("ontbreekt de grens" in picture.caption) == (code in ("BU00010203", "BU00030000"))
 
 
 def test_locators_share_a_drawing_and_leave_no_trace(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
-    first = maps.draw_locator(con, "BU00010101", tmp_path / "a", release_id="r1", example=False).svg.read_bytes()
-    maps.draw_locator(con, "BU00010000", tmp_path / "b", release_id="r1", example=False)
-    assert maps.draw_locator(con, "BU00010101", tmp_path / "c", release_id="r1", example=False).svg.read_bytes() == first
+    first = draw_locator(con, "BU00010101", tmp_path / "a", release_id="r1", example=False).svg.read_bytes()
+    draw_locator(con, "BU00010000", tmp_path / "b", release_id="r1", example=False)
+    assert draw_locator(con, "BU00010101", tmp_path / "c", release_id="r1", example=False).svg.read_bytes() == first
 
 
 def test_locator_of_an_unknown_area(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="BU99999999"):
-        maps.draw_locator(con, "BU99999999", tmp_path, release_id="r1", example=False)
+        draw_locator(con, "BU99999999", tmp_path, release_id="r1", example=False)
 
 
 @pytest.mark.benchmark
 def test_further_locators_are_cheap(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     codes = [f"BU0001{i // 4:02d}{i % 4:02d}" for i in range(11)]
-    maps.draw_locator(con, codes[0], tmp_path, release_id="r1", example=False)
+    draw_locator(con, codes[0], tmp_path, release_id="r1", example=False)
     start = time.process_time()
     for code in codes:
-        maps.draw_locator(con, code, tmp_path, release_id="r1", example=False)
+        draw_locator(con, code, tmp_path, release_id="r1", example=False)
     assert (time.process_time() - start) / len(codes) < 0.06

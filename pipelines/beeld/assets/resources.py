@@ -60,7 +60,8 @@ def run_resource(surroundings: Surroundings) -> dg.ResourceDefinition:
             strict=asked.strict,
             recalibrate=asked.recalibrate,
         )
-        with open_run(settings, options, f"Dagster run {context.run_id or ''}".strip(), progress(context)) as opened:
+        name = f"Dagster run {context.run.run_id}" if context.run else "Dagster"
+        with open_run(settings, options, name, progress(context)) as opened:
             yield opened
 
     return run

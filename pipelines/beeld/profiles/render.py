@@ -5,12 +5,16 @@ Renderers and output languages are chosen by name, so that a new format is an en
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import duckdb
 
@@ -24,6 +28,8 @@ from beeld.warehouse.read import open_warehouse
 
 BATCH = 500
 """Areas whose cells are in memory at once."""
+POOL_FROM = 3
+"""Gemeenten from which a pool of processes draws faster than this process alone; starting one takes about three seconds."""
 FONTS = ("SourceSansPro-Regular.ttf", "SourceSansPro-It.ttf", "SourceSansPro-Semibold.ttf", "LICENSE.txt")
 LANGUAGES = ("nl",)
 
@@ -80,13 +86,12 @@ def render_site(
         site = Site(out, data, chosen_lens, frozenset(areas), tuple(warnings))
         out.mkdir(parents=True, exist_ok=True)
         _copy_fonts(out / "lettertypen")
-        drawn = _draw_all(con, site, progress) if maps else {}
+        drawn, locators = _draw_all(warehouse, site, progress) if maps else ({}, {})
         written: list[Path] = []
         for profile in _profiles(con, data, areas, texts or {}, progress):
             pictures = drawn.get(profile.area.gemeente or "", ())
-            locator = _locator(con, site, profile.area.code) if maps else None
             for renderer in renderers:
-                written += renderer.render(profile, site, pictures, locator)
+                written += renderer.render(profile, site, pictures, locators.get(profile.area.code))
         for renderer in renderers:
             written += renderer.finish(site, drawn)
     finally:
@@ -120,34 +125,77 @@ def _profiles(
         progress(f"profielen: {start + len(codes)} van {len(ordered)}")
 
 
-def _draw_all(con: duckdb.DuckDBPyConnection, site: Site, progress: Callable[[str], None]) -> dict[str, Sequence[Picture]]:
-    """Maps of every gemeente that has an area on the site; a gemeente without boundaries has none."""
-    drawing = _maps()
-    gemeenten = sorted({area.gemeente for code in site.rendered if (area := site.data.areas[code]).gemeente})
-    drawn: dict[str, Sequence[Picture]] = {}
-    for number, gemeente in enumerate(gemeenten, start=1):
-        folder = site.folder / "kaart" / gemeente
-        folder.mkdir(parents=True, exist_ok=True)
-        release = site.data.release
-        drawn[gemeente] = drawing.draw_maps(
-            con, gemeente, folder, catalog=site.data.catalog, release_id=release.id, example=release.example
+@dataclass(frozen=True)
+class Drawing:
+    """What one process draws: the maps of a gemeente (none for areas outside any), and where each of its areas lies."""
+
+    warehouse: Path
+    folder: Path
+    catalog: Catalog
+    gemeente: str
+    codes: tuple[str, ...]
+    release: str
+    example: bool
+
+
+Drawn = tuple[str, Sequence[Picture], dict[str, Picture]]
+
+
+def _draw_all(
+    warehouse: Path, site: Site, progress: Callable[[str], None]
+) -> tuple[dict[str, Sequence[Picture]], dict[str, Picture]]:
+    """Maps per gemeente and a locator per area with a boundary; many gemeenten are spread over a process per core."""
+    groups: dict[str, list[str]] = {}
+    for code in sorted(site.rendered):
+        groups.setdefault(site.data.areas[code].gemeente or "", []).append(code)
+    release, data = site.data.release, site.data
+    tasks = [
+        Drawing(
+            warehouse,
+            site.folder,
+            data.catalog,
+            gemeente,
+            tuple(code for code in codes if data.areas[code].geometry_year is not None),
+            release.id,
+            release.example,
         )
-        progress(f"kaarten: {number} van {len(gemeenten)} gemeenten")
-    return drawn
+        for gemeente, codes in sorted(groups.items())
+    ]
+    drawn: dict[str, Sequence[Picture]] = {}
+    locators: dict[str, Picture] = {}
+    for number, (gemeente, pictures, places) in enumerate(_spread(tasks), start=1):
+        drawn[gemeente] = pictures
+        locators |= places
+        progress(f"kaarten: {number} van {len(tasks)} gemeenten")
+    return drawn, locators
 
 
-def _locator(con: duckdb.DuckDBPyConnection, site: Site, code: str) -> Picture | None:
-    """The map of where the area lies; None where it has no boundary."""
-    if site.data.areas[code].geometry_year is None:
-        return None
-    folder = site.folder / "gebied" / code
-    folder.mkdir(parents=True, exist_ok=True)
-    return _maps().draw_locator(con, code, folder, release_id=site.data.release.id, example=site.data.release.example)
+def _spread(tasks: Sequence[Drawing]) -> Iterator[Drawn]:
+    """The drawings in order, by a pool of processes when that pays; each starts anew (spawn), because a fork of a process
+    with threads can hang."""
+    workers = min(os.cpu_count() or 1, len(tasks))
+    if workers < 2 or len(tasks) < POOL_FROM:
+        yield from map(_draw_gemeente, tasks)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(_draw_gemeente, tasks)
 
 
-def _maps() -> Any:
-    """The drawing module, imported late: matplotlib and geopandas take seconds."""
-    return importlib.import_module("beeld.profiles.maps")
+def _draw_gemeente(task: Drawing) -> Drawn:
+    from beeld.profiles.maps import draw_locator, draw_maps  # late: matplotlib and geopandas take seconds
+
+    with closing(open_warehouse(task.warehouse)) as con:
+        pictures: Sequence[Picture] = ()
+        if task.gemeente:
+            out = task.folder / "kaart" / task.gemeente
+            out.mkdir(parents=True, exist_ok=True)
+            pictures = draw_maps(con, task.gemeente, out, catalog=task.catalog, release_id=task.release, example=task.example)
+        places: dict[str, Picture] = {}
+        for code in task.codes:
+            out = task.folder / "gebied" / code
+            out.mkdir(parents=True, exist_ok=True)
+            places[code] = draw_locator(con, code, out, release_id=task.release, example=task.example)
+    return task.gemeente, pictures, places
 
 
 def _copy_fonts(folder: Path) -> None:

@@ -162,7 +162,8 @@ def decide(scored: Mapping[str, frozenset[str]], signals: Sequence[ThemeSignal],
     carrying = frozenset[str]().union(*(signal.families for signal in raised)) if raised else frozenset[str]()
     named = [f"{titles[s.thema]}: {s.niveau}" for s in raised]
     if len(scored) < MIN_THEMES or len(families_scored) < MIN_FAMILIES:
-        why = f"te weinig gegevens: {len(scored)} van de 6 thema's met een score, uit {len(families_scored)} bronfamilies"
+        count = len(families_scored)
+        why = f"{len(scored)} van de 6 thema's met een score, uit {count} {'bronfamilie' if count == 1 else 'bronfamilies'}"
         return Outcome("te_weinig_gegevens", len(raised), len(carrying), (*named, why))
     if len(raised) < MIN_THEMES and len(strong) < MIN_STRONG:
         return Outcome(

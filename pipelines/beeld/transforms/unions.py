@@ -49,6 +49,8 @@ def combine(indicator: Indicator, parts: Sequence[Part]) -> Combined:
             return Combined(None, "onbekend", f"van {len(parts) - len(present)} van {len(parts)} buurten is er geen cijfer")
         total = math.fsum(part.waarde for part in present if part.waarde is not None)
         return Combined(total, "ok", None)
+    if all(part.noemer == 0 for part in parts):
+        return Combined(None, "geen_noemer", "de noemer is 0")
     covered = coverage(parts)
     if covered is None:
         return Combined(None, "onbekend", "de noemer van een of meer buurten is onbekend")
@@ -58,7 +60,7 @@ def combine(indicator: Indicator, parts: Sequence[Part]) -> Combined:
         return Combined(
             None,
             "onbekend",
-            f"de buurten met een cijfer dekken {covered:.0%} van de noemer, minder dan 80%".replace("%", " procent"),
+            f"de buurten met een cijfer dekken {math.floor(100 * covered)} procent van de noemer, minder dan 80 procent",
         )
     weight = math.fsum(part.noemer or 0.0 for part in present)
     if not weight:
@@ -137,4 +139,4 @@ def _interval(indicator: Indicator, value: float | None, error: float | None) ->
     if value is None or error is None:
         return None, None
     low, high = indicator.bereik or (-math.inf, math.inf)
-    return max(low, value - Z95 * error), min(high, value + Z95 * error)
+    return min(value, high, max(low, value - Z95 * error)), max(value, low, min(high, value + Z95 * error))

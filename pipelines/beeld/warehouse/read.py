@@ -10,6 +10,9 @@ import duckdb
 from beeld.errors import Damaged, UsageError
 from beeld.settings import Settings
 
+LOCKED: dict[str, str | bool | int | float | list[str]] = {"enable_external_access": "false", "lock_configuration": "true"}
+"""Given at connect and not set afterwards, because connections to one file in one process share their settings."""
+
 
 def current_release(settings: Settings) -> Path:
     """The folder of the published release; UsageError when nothing was published yet."""
@@ -37,9 +40,6 @@ def warehouse_file(release: Path) -> Path:
 def open_warehouse(path: Path) -> duckdb.DuckDBPyConnection:
     """A read-only connection that can neither read nor write any other file, and whose settings are locked."""
     try:
-        con = duckdb.connect(os.fspath(path), read_only=True)
+        return duckdb.connect(os.fspath(path), read_only=True, config=LOCKED)
     except duckdb.Error as error:
         raise Damaged(f"warehouse cannot be opened: {error}", where=str(path), todo="Run 'beeld check'") from error
-    con.execute("set enable_external_access = false")
-    con.execute("set lock_configuration = true")
-    return con

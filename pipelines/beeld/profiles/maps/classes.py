@@ -1,0 +1,68 @@
+"""The classes of a map: where their bounds lie, which one a value is in, and what they are called."""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from beeld.profiles.maps.text import dutch
+
+
+def class_bounds(values: Sequence[float], decimals: int, *, steps: bool = False, most: int = 5) -> tuple[float, ...]:
+    """Bounds between at most `most` classes: quantiles or equal steps, rounded, with values on both sides of each.
+
+    Equal steps are for modelled figures: they say what the estimate is and order no area among the others.
+    """
+    numbers = np.sort(np.array([rounded(value, decimals) for value in values], dtype=np.float64))
+    if most < 2 or len(numbers) < 2 or numbers[0] == numbers[-1]:
+        return ()
+    if steps:
+        low, high = (float(q) for q in np.quantile(numbers, [0.02, 0.98]))
+        low, high = (low, high) if low < high else (float(numbers[0]), float(numbers[-1]))
+        unit = max(_nice((high - low) / most), 10.0**-decimals)
+        first = round(((low + high) / 2 - (most - 2) / 2 * unit) / unit)
+        raw = [(first + i) * unit for i in range(most - 1)]
+    else:
+        quantiles = np.quantile(numbers, [i / most for i in range(1, most)])
+        gaps = np.diff(quantiles)
+        unit = max(_coarse(float(gaps.min()) / 5 if len(gaps) else 0.0), 10.0**-decimals)
+        raw = [round(float(q) / unit) * unit for q in quantiles]
+    bounds = sorted({rounded(bound, decimals) for bound in raw})
+    return tuple(bound for bound in bounds if numbers[0] < bound <= numbers[-1])
+
+
+def rounded(value: float, decimals: int) -> float:
+    """The value as it is printed, so that a class never contradicts the number beside it."""
+    return float(f"{value:.{decimals}f}") + 0.0
+
+
+def classify(value: float, bounds: Sequence[float], decimals: int) -> int:
+    """Index of the class of a value; a bound belongs to the class above it."""
+    return bisect.bisect_right(bounds, rounded(value, decimals))
+
+
+def class_labels(bounds: Sequence[float], decimals: int) -> list[str]:
+    """The classes in words, with Dutch numbers."""
+    if not bounds:
+        return ["alle cijfers"]
+    texts = [dutch(bound, decimals) for bound in bounds]
+    between = [f"{low} tot {high}" for low, high in itertools.pairwise(texts)]
+    return [f"minder dan {texts[0]}", *between, f"{texts[-1]} of meer"]
+
+
+def _nice(value: float) -> float:
+    """The nearest of 1, 2 or 5 times a power of ten."""
+    power = 10.0 ** math.floor(math.log10(value))
+    return min((1, 2, 5, 10), key=lambda digit: abs(math.log(value / (digit * power)))) * power
+
+
+def _coarse(value: float) -> float:
+    """The largest of 1 or 5 times a power of ten that is not above a value; 0 for 0."""
+    if value <= 0:
+        return 0.0
+    power = 10.0 ** math.floor(math.log10(value))
+    return 5 * power if value >= 5 * power else power

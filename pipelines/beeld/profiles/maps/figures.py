@@ -1,0 +1,195 @@
+"""What is read from a release for the maps of a gemeente: its buurten, their values, and those of the country."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import duckdb
+from shapely.geometry.base import BaseGeometry
+
+from beeld.profiles.maps.shapes import shape_from_wkb
+from beeld.profiles.maps.style import Polarity, State
+from beeld.profiles.maps.text import clean, listed
+from beeld.transforms.catalog import Catalog
+
+FLOOR = 200
+"""Inhabitants from which a buurt belongs to the universe; METHOD.md section 2."""
+STATES: Mapping[str, State] = {
+    "ok": "ok",
+    "geheim": "afgeschermd",
+    "te_klein": "afgeschermd",
+    "niet_van_toepassing": "niet_van_toepassing",
+    "geen_noemer": "niet_van_toepassing",
+}
+NATIONAL = """
+select v.indicator, v.waarde
+from laatste_waarde as v
+join gebied as g on g.gebiedscode = v.gebiedscode
+join indicator as i on i.indicator = v.indicator
+where g.soort = 'buurt' and g.inwoners >= ? and v.status = 'ok' and i.rol = 'kern'
+union all
+select 'thema ' || s.thema, s.score
+from thema_score as s
+join gebied as g on g.gebiedscode = s.gebiedscode
+where g.soort = 'buurt' and g.inwoners >= ? and s.referentie = 'nl' and s.score is not null
+"""
+LOCAL = """
+select v.indicator, v.gebiedscode, v.waarde, v.status, v.betrouwbaar
+from laatste_waarde as v
+join gebied as g on g.gebiedscode = v.gebiedscode
+where g.soort = 'buurt' and g.gemeentecode = ?
+union all
+select 'thema ' || s.thema, s.gebiedscode, s.score, 'ok', null
+from thema_score as s
+join gebied as g on g.gebiedscode = s.gebiedscode
+where g.soort = 'buurt' and g.gemeentecode = ? and s.referentie = 'nl' and s.score is not null
+"""
+ORIGIN = """
+select v.indicator, v.peiljaar, string_agg(distinct v.bron_tabel, ', ' order by v.bron_tabel)
+from laatste_waarde as v
+group by all
+"""
+Cell = tuple[float | None, State, bool | None]
+
+
+@dataclass(frozen=True)
+class Buurt:
+    """A buurt with its boundary, when there is one."""
+
+    code: str
+    name: str
+    district: str
+    people: int | None
+    shape: BaseGeometry | None
+    year: int | None
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A theme or an indicator with its national values and the cells of one gemeente."""
+
+    key: str
+    kind: Literal["theme", "indicator"]
+    name: str
+    shown: str
+    unit: str
+    decimals: int
+    polarity: Polarity
+    badge: str
+    margin: str
+    aside: str
+    sources: str
+    national: Sequence[float]
+    cells: Mapping[str, Cell]
+
+    @property
+    def modelled(self) -> bool:
+        """True for an indicator that comes from a model: it is described, never ordered."""
+        return self.kind == "indicator" and bool(self.badge)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What is read once for all pictures of a gemeente."""
+
+    catalog: Catalog
+    buurten: Sequence[Buurt]
+    national: Mapping[str, Sequence[float]]
+    cells: Mapping[str, Mapping[str, Cell]]
+    origin: Mapping[str, tuple[int, str]]
+    titles: Mapping[str, str]
+
+    def subjects(self) -> list[Subject]:
+        """Every theme with a score, each followed by its core indicators; without any value here it is left out."""
+        found: list[Subject] = []
+        for theme in self.catalog.scored_themes:
+            names = [name for name in self.catalog.core(theme) if name in self.origin]
+            drafts = [self.theme(theme, names), *(self.indicator(name) for name in names)]
+            found += [draft for draft in drafts if any(value is not None for value, _, _ in draft.cells.values())]
+        return found
+
+    def theme(self, key: str, names: Sequence[str]) -> Subject:
+        """A theme score; its years and sources are those of its core indicators."""
+        theme = self.catalog.themes[key]
+        modelled = [self.catalog.indicators[name].soort == "modelschatting" for name in names]
+        years = listed([str(year) for year in sorted({self.origin[name][0] for name in names})])
+        means = "meer kracht" if theme.kracht else "meer zorg"
+        count = f"{len(names)} cijfer" + ("s" if len(names) != 1 else "")
+        return Subject(
+            key=key,
+            kind="theme",
+            name=theme.titel,
+            shown=f"Themascore van 0 tot 1 uit {count}; hoger = {means}; peiljaar {years}",
+            unit="score van 0 tot 1",
+            decimals=2,
+            polarity="kracht" if theme.kracht else "zorg",
+            badge="modelschatting" if all(modelled) else "deels modelschatting" if any(modelled) else "",
+            margin="ruime marge",
+            aside="" if theme.kracht or theme.uitdaging else " (meer zorg)",
+            sources=self.sources(names),
+            national=self.national.get(f"thema {key}", ()),
+            cells={b.code: self.cells.get(f"thema {key}", {}).get(b.code) or _no_score(b) for b in self.buurten},
+        )
+
+    def indicator(self, key: str) -> Subject:
+        """A core indicator in its latest complete year."""
+        entry = self.catalog.indicators[key]
+        good: Polarity = "kracht" if self.catalog.themes[entry.thema].kracht else "gunstig"
+        polarity: Mapping[str, Polarity] = {"gunstig": good, "ongunstig": "ongunstig", "neutraal": "neutraal"}
+        absent: Cell = (None, "geen_gegevens", None)
+        return Subject(
+            key=key,
+            kind="indicator",
+            name=entry.titel,
+            shown=f"{entry.uitleg.rstrip('.')}; {entry.eenheid}; peiljaar {self.origin[key][0]}",
+            unit=entry.eenheid,
+            decimals=entry.decimalen,
+            polarity=polarity[entry.richting],
+            badge="modelschatting" if entry.soort == "modelschatting" else "",
+            margin="aangenomen marge" if entry.foutmodel == "aangenomen" else "ruime marge",
+            aside="",
+            sources=self.sources([key]),
+            national=self.national.get(key, ()),
+            cells={b.code: self.cells.get(key, {}).get(b.code, absent) for b in self.buurten},
+        )
+
+    def sources(self, names: Sequence[str]) -> str:
+        """Publisher, title and table of the figures, each table once."""
+        tables = sorted({table for name in names for table in self.origin[name][1].split(", ")})
+        return "; ".join(self.titles.get(table, table) for table in tables)
+
+
+def _no_score(buurt: Buurt) -> Cell:
+    small = buurt.people is not None and buurt.people < FLOOR
+    return (None, "te_weinig_inwoners" if small else "geen_gegevens", None)
+
+
+def read_figures(con: duckdb.DuckDBPyConnection, gemeentecode: str, catalog: Catalog) -> Figures:
+    """The values of one gemeente and, for the classes, those of all buurten of the universe."""
+    national: dict[str, list[float]] = {}
+    for name, value in con.execute(NATIONAL, [FLOOR, FLOOR]).fetchall():
+        national.setdefault(name, []).append(value)
+    cells: dict[str, dict[str, Cell]] = {}
+    for name, code, value, status, reliable in con.execute(LOCAL, [gemeentecode, gemeentecode]).fetchall():
+        cells.setdefault(name, {})[code] = (value, STATES.get(status, "geen_gegevens"), reliable)
+    origin = {name: (year, tables) for name, year, tables in con.execute(ORIGIN).fetchall()}
+    titles = {
+        table: clean(f"{publisher}, {title} ({table})")
+        for table, publisher, title in con.execute("select tabel, uitgever, titel from bron order by bron, tabel").fetchall()
+    }
+    return Figures(catalog, read_buurten(con, gemeentecode), national, cells, origin, titles)
+
+
+def read_buurten(con: duckdb.DuckDBPyConnection, gemeentecode: str) -> list[Buurt]:
+    """The buurten of a gemeente by code."""
+    found = con.execute(
+        "select gebiedscode, naam, wijkcode, inwoners, ST_AsWKB(geometrie), geometrie_jaar from gebied "
+        "where soort = 'buurt' and gemeentecode = ? order by gebiedscode",
+        [gemeentecode],
+    ).fetchall()
+    return [
+        Buurt(code, clean(name), district or "", people, shape_from_wkb(wkb), year)
+        for code, name, district, people, wkb, year in found
+    ]

@@ -1,0 +1,28 @@
+"""What every picture has, whatever it shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from beeld.profiles.maps.style import EXAMPLE
+from beeld.profiles.maps.text import clean
+
+
+@dataclass(frozen=True)
+class MapPicture:
+    """One picture on disk; `key` is its file name without extension: `<theme or indicator>-<scale>` or `ligging-<code>`."""
+
+    key: str
+    kind: Literal["theme", "indicator", "locator"]
+    title: str
+    alt: str
+    caption: str
+    svg: Path
+    png: Path
+
+
+def edition(release_id: str, example: bool) -> str:
+    """The last line inside every picture."""
+    return f"Editie {clean(release_id)}. Een signaal, geen oordeel." + (f" {EXAMPLE.capitalize()}." if example else "")

@@ -1,0 +1,291 @@
+"""Killed at any moment: the old or the new release is complete, the next refresh needs no help, nothing is left behind."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from beeld.errors import Busy
+from beeld.warehouse import release
+from beeld.warehouse.query import ask
+from beeld.warehouse.read import current_release
+from tests.loopback import LoopbackServer
+from tests.reliability.worlds import TABLES, CommandLine, World, complete, copy_home, example_settings
+
+ROOT = Path(__file__).parents[2]
+KILLS = 20
+SEED = 20_261_122
+
+
+class ForkServer:
+    """Refreshes in processes of their own, started at once."""
+
+    def __init__(self) -> None:
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(["pipelines", "."]),
+            "OPENBLAS_NUM_THREADS": "1",
+            "OMP_NUM_THREADS": "1",
+            "GX_ANALYTICS_ENABLED": "false",
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.reliability.fork_server"],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def line(self) -> str:
+        """The next line that the server says."""
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+    def start(self, **order: object) -> int:
+        """Start a run; its process id."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(order) + "\n")
+        self.process.stdin.flush()
+        return int(self.line())
+
+    def ended(self) -> int:
+        """Wait for the run; its exit code, negative for a signal."""
+        return int(self.line())
+
+    def run(self, **order: object) -> int:
+        """Start a run and wait for it."""
+        self.start(**order)
+        return self.ended()
+
+    def close(self) -> None:
+        """Stop the server."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait(timeout=10)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def forks() -> Iterator[list[ForkServer]]:
+    """Two fork servers, one per core."""
+    servers = [ForkServer(), ForkServer()]
+    assert [server.line() for server in servers] == ["ready", "ready"]
+    yield servers
+    for server in servers:
+        server.close()
+
+
+def order(home: Path, project: Path, server: LoopbackServer) -> dict[str, object]:
+    """What a run needs to know."""
+    return {"project": str(project), "home": str(home), "urls": server.environment}
+
+
+# ---------------------------------------------------------------- a whole refresh, killed
+
+
+def test_sigkill_at_twenty_moments_of_a_refresh(
+    forks: list[ForkServer],
+    example_data: Path,
+    example_project_folder: Path,
+    small_template: Path,
+    tmp_path: Path,
+) -> None:
+    draw = random.Random(SEED)
+    shares = [(number + draw.random()) / KILLS for number in range(KILLS)]
+    draw.shuffle(shares)
+    with ThreadPoolExecutor(len(forks)) as pool:
+        lots = [shares[start :: len(forks)] for start in range(len(forks))]
+        homes = [copy_home(small_template, tmp_path / str(number)) for number in range(len(forks))]
+        ended = list(
+            pool.map(lambda job: kill_many(*job, example_data, example_project_folder), zip(forks, homes, lots, strict=True))
+        )
+    killed = [status for lot in ended for status in lot]
+    assert len(killed) == KILLS
+    assert killed.count(-signal.SIGKILL) >= KILLS * 0.8, "the moments lie within the run"
+
+
+def kill_many(fork: ForkServer, home: Path, shares: list[float], data: Path, project: Path) -> list[int]:
+    """Kill a refresh at each share of its duration; after each kill look, and let the next refresh finish."""
+    ended: list[int] = []
+    with LoopbackServer(data) as server:
+        settings = example_settings(project, server.environment, home)
+        started = time.monotonic()
+        assert fork.run(**order(home, project, server)) == 0
+        duration = time.monotonic() - started
+        for number, share in enumerate(shares):
+            before = complete(settings)
+            server.set_modified("50090NED", f"2026-10-{number + 1:02d}T02:00:00")
+            process = fork.start(**order(home, project, server))
+            time.sleep(share * duration)
+            kill(process)
+            ended.append(fork.ended())
+            after = complete(settings)
+            started = time.monotonic()
+            assert fork.run(**order(home, project, server)) == 0
+            if after == before:
+                duration = (duration + time.monotonic() - started) / 2
+            assert complete(settings) != before
+            assert (settings.releases / before).is_dir()
+            no_litter(home)
+    return ended
+
+
+def kill(process: int) -> None:
+    """SIGKILL, unless it has ended already."""
+    try:
+        os.kill(process, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def no_litter(home: Path) -> None:
+    """Nothing of an interrupted run is left, after the next one."""
+    assert list((home / "bouw").iterdir()) == [] or {path.name for path in (home / "bouw").iterdir()} <= {"bouw.duckdb"}
+    assert sorted(path.name for path in home.iterdir()) == [".slot", "bouw", "current", "releases", "ruw"]
+    assert [path for path in (home / "ruw").rglob("*.tmp")] == []
+    assert [path for path in (home / "releases").iterdir() if path.is_dir() and not release.is_complete(path)] == []
+
+
+# ---------------------------------------------------------------- every step of publishing, killed
+
+
+def test_sigkill_before_every_step_of_publishing(forks: list[ForkServer], world: World, tmp_path: Path) -> None:
+    old = complete(world.settings)
+    built = next(path for path in world.settings.releases.iterdir() if path.is_dir())
+    new = f"20991231-{'0' * 12}"
+    done: list[str] = []
+    for step in range(1, 400):
+        folder = prepare(built, world.home / "bouw" / new, new)
+        status = forks[0].run(
+            **order(world.home, world.settings.project, world.server), publish=str(folder), die_before=step
+        )
+        now = current_release(world.settings)
+        assert now.name in (old, new)
+        assert release.damage(now) == []
+        assert release.read_manifest(now)["release"] == now.name
+        done.append(now.name)
+        release.sweep(world.settings)
+        if status == 0:
+            break
+        assert status == -signal.SIGKILL
+        # Unaided: publishing once more succeeds, whatever the kill left; then back to the old release for the next step.
+        again = prepare(built, world.home / "bouw" / new, new)
+        assert forks[0].run(**order(world.home, world.settings.project, world.server), publish=str(again)) == 0
+        assert current_release(world.settings).name == new
+        release.switch(world.settings, old)
+        release.remove_tree(world.settings.releases / new)
+    assert done == sorted(done), "old until the switch, new from then on"
+    assert done[0] == old
+    assert done[-1] == new
+    assert len(done) > 30
+
+
+def prepare(built: Path, folder: Path, name: str) -> Path:
+    """A release on its way: the parquet files of another one under a new name."""
+    folder.parent.mkdir(exist_ok=True)
+    shutil.copytree(built / "parquet", folder / "parquet")
+    for path in folder.rglob("*.parquet"):
+        path.chmod(0o644)
+    release.write_manifest(folder, {"release": name})
+    return folder
+
+
+# ---------------------------------------------------------------- two at once
+
+
+def test_the_second_of_two_refreshes_ends_with_75_and_names_the_first(
+    forks: list[ForkServer], world: World, beeld: CommandLine
+) -> None:
+    before = complete(world.settings)
+    world.server.set_modified("50090NED", "2026-11-01T02:00:00")
+    world.server.fault("delay", "ODataCatalog", seconds=20)
+    first = forks[0].start(**order(world.home, world.settings.project, world.server))
+    held(world)
+    world.server.clear_faults()
+    for words in (("refresh", "--no-render"), ("rollback",)):
+        started = time.monotonic()
+        ending = beeld(world.settings, *words)
+        assert time.monotonic() - started < 2
+        assert ending.code == Busy.exit_code == 75
+        assert len(ending.lines) == 1
+        assert f"process {first}" in ending.err
+    assert complete(world.settings) == before
+
+    kill(first)
+    assert forks[0].ended() == -signal.SIGKILL
+    ending = beeld(world.settings, "refresh", "--no-render")
+    assert ending.code == 0
+    assert complete(world.settings) != before
+
+
+def held(world: World) -> None:
+    """Wait until the other process holds the lock and stands at the source."""
+    for _ in range(500):
+        if any("ODataCatalog" in fault.kind or fault.hits for fault in world.server._book.faults):
+            return
+        time.sleep(0.02)
+    raise AssertionError("the first refresh did not start")
+
+
+# ---------------------------------------------------------------- readers
+
+
+def test_readers_see_one_release_over_all_tables_while_releases_are_published(world: World) -> None:
+    first = complete(world.settings)
+    world.server.set_modified("50090NED", "2026-11-02T02:00:00")
+    second = world.refresh().release
+    assert first != second
+    stop = threading.Event()
+    problems: list[str] = []
+    seen: list[str] = []
+
+    def read() -> None:
+        while not stop.is_set():
+            try:
+                folder = current_release(world.settings)
+                rows = ask(
+                    folder,
+                    "select release, (select count(*) from waarde), (select max(gewijzigd)::varchar from bron), "
+                    "(select release from drempel limit 1) from release",
+                ).rows
+                if rows[0][0] != folder.name or release.read_manifest(folder)["release"] != folder.name:
+                    problems.append(f"{folder.name}: {rows}")
+                if rows[0] != expected[folder.name]:
+                    problems.append(f"{folder.name} gave {rows[0]}")
+                seen.append(folder.name)
+            except Exception as error:
+                problems.append(repr(error))
+
+    sql = (
+        "select release, (select count(*) from waarde), (select max(gewijzigd)::varchar from bron), "
+        "(select release from drempel limit 1) from release"
+    )
+    expected = {name: ask(world.settings.releases / name, sql).rows[0] for name in (first, second)}
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for number in range(200):
+        release.switch(world.settings, (first, second)[number % 2])
+        time.sleep(0.01)
+    stop.set()
+    for reader in readers:
+        reader.join()
+    assert problems == []
+    assert set(seen) == {first, second}
+    assert len(seen) > 50
+
+
+def test_every_table_of_the_example_is_known_here(world: World) -> None:
+    assert {item.table.tabel for item in world.look()} == set(TABLES)

@@ -1,0 +1,126 @@
+"""Refreshing: only what changed is fetched, the same inputs are the same release, areas are meant by code or by name."""
+
+import re
+import time
+
+import pytest
+
+from beeld.errors import UsageError
+from beeld.warehouse.release import read_manifest
+from tests.reliability.worlds import CommandLine, RealRelease, World, complete
+
+NEWER = "2026-09-02T02:00:00"
+
+
+# ---------------------------------------------------------------- nothing changed
+
+
+def test_a_second_refresh_fetches_no_data_pages_and_keeps_the_release(world: World, beeld: CommandLine) -> None:
+    before = complete(world.settings)
+    started = time.monotonic()
+    ending = beeld(world.settings, "refresh", "--no-render")
+    assert time.monotonic() - started < 5
+    assert ending.code == 0
+    assert ending.err.strip() == f"nothing has changed: release {before} stands"
+    assert ending.out.strip() == str(world.settings.releases / before)
+    assert world.server.data_page_requests() == []
+    assert len(world.server.log) == 5, "two catalogues and three descriptions of a collection"
+    assert complete(world.settings) == before
+
+
+def test_a_second_refresh_of_the_real_figures_too(real_release: RealRelease, beeld: CommandLine) -> None:
+    real_release.server.clear_log()
+    words = [word for code in read_manifest(real_release.result.folder)["gebieden"] for word in ("--area", code)]
+    started = time.monotonic()
+    ending = beeld(real_release.settings, "refresh", *words)
+    assert time.monotonic() - started < 5
+    assert ending.code == 0
+    assert f"nothing has changed: release {real_release.result.release} stands" in ending.err
+    assert real_release.server.data_page_requests() == []
+
+
+# ---------------------------------------------------------------- something changed
+
+
+def test_only_the_table_that_changed_is_fetched_again(world: World, beeld: CommandLine) -> None:
+    before = complete(world.settings)
+    world.server.set_modified("47022NED", NEWER)
+    ending = beeld(world.settings, "refresh", "--no-render")
+    assert ending.code == 0
+    assert {entry.path.split("/")[-2] for entry in world.server.data_page_requests()} == {"47022NED"}
+    after = complete(world.settings)
+    assert after != before
+    assert after.startswith(NEWER[:10].replace("-", ""))
+    assert world.query("select gemaakt_op::varchar from release") == [(NEWER.replace("T", " "),)]
+    changed = [
+        entry["tabel"]
+        for entry, earlier in zip(
+            read_manifest(world.settings.releases / after)["invoer"],
+            read_manifest(world.settings.releases / before)["invoer"],
+            strict=True,
+        )
+        if entry["sha256"] != earlier["sha256"]
+    ]
+    assert changed == ["47022NED"]
+    listed = beeld(world.settings, "releases").out.splitlines()
+    assert [(line[0], line[2:].split("\t")[0]) for line in listed] == [(" ", before), ("*", after)]
+
+    # Going back and refreshing again: the newest inputs have their release already.
+    assert beeld(world.settings, "rollback").out.strip() == before
+    assert complete(world.settings) == before
+    assert "nothing has changed" in beeld(world.settings, "refresh", "--no-render").err
+    assert complete(world.settings) == after
+
+
+def test_offline_asks_nobody_anything(world: World, beeld: CommandLine) -> None:
+    world.server.set_modified("47022NED", NEWER)
+    before = complete(world.settings)
+    ending = beeld(world.settings, "refresh", "--no-render", "--offline")
+    assert (ending.code, complete(world.settings)) == (0, before)
+    assert world.server.log == []
+
+
+def test_offline_without_an_archive_says_what_to_do(empty_world: World, beeld: CommandLine) -> None:
+    ending = beeld(empty_world.settings, "refresh", "--offline")
+    assert ending.code == 2
+    assert "beeld refresh" in ending.err
+    assert not empty_world.settings.current.exists()
+
+
+# ---------------------------------------------------------------- which areas
+
+
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [
+        (["GM9001"], ["GM9001"]),
+        (["gm9001"], ["GM9001"]),
+        (["Voorbeeldstad"], ["GM9001"]),
+        (["voorbeeldstad", "GM9001"], ["GM9001"]),
+        (["BU9001AF09", "'s-Voorbeeld"], ["BU9001AF09", "GM9100"]),
+    ],
+)
+def test_an_area_is_meant_by_code_or_by_exact_name(asked: list[str], meant: list[str], world: World) -> None:
+    from beeld.refresh import Options, gather_inputs
+
+    inputs = gather_inputs(world.settings, Options(areas=tuple(asked)), world.look())
+    assert list(inputs.options.areas) == meant
+
+
+def test_an_ambiguous_name_lists_the_codes_that_it_may_mean(world: World, beeld: CommandLine) -> None:
+    ending = beeld(world.settings, "refresh", "--area", "Centrum")
+    assert ending.code == 2
+    assert len(ending.lines) == 1
+    codes = re.findall(r"\b[A-Z]{2}[0-9A-Z]{4,8}\b", ending.err)
+    assert codes == sorted(code for (code,) in world.query("select gebiedscode from gebied where naam = 'Centrum'"))
+    assert len(codes) > 1
+
+
+@pytest.mark.parametrize("text", ["Nergenshuizen", "GM0000", "", "../../etc/passwd", "<script>alert(1)</script>\n"])
+def test_an_area_that_does_not_exist_is_wrong_use(text: str, world: World, beeld: CommandLine) -> None:
+    before = complete(world.settings)
+    ending = beeld(world.settings, "refresh", "--area", text)
+    assert ending.code == UsageError.exit_code
+    assert len(ending.lines) == 1
+    assert "beeld find" in ending.err
+    assert complete(world.settings) == before
