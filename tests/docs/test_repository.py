@@ -108,9 +108,7 @@ def test_there_is_one_import_package() -> None:
 @pytest.mark.parametrize("folder", ["pipelines/beeld", "tests", "sources", "transforms", "warehouse"])
 def test_git_ignores_nothing_in(folder: str) -> None:
     names = [f"{folder}/{part}" for part in ("data/x.csv", "logs/x.py", "storage/x.py", "build/x.py", "history/x.yaml")]
-    ignored = subprocess.run(
-        ["git", "check-ignore", "--no-index", *names], cwd=ROOT, check=False, capture_output=True, text=True
-    )
+    ignored = subprocess.run(["git", "check-ignore", "--no-index", *names], cwd=ROOT, check=False, capture_output=True, text=True)
     assert ignored.stdout == ""
 
 

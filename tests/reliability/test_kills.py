@@ -81,10 +81,12 @@ class ForkServer:
 def forks() -> Iterator[list[ForkServer]]:
     """Two fork servers, one per core."""
     servers = [ForkServer(), ForkServer()]
-    assert [server.line() for server in servers] == ["ready", "ready"]
-    yield servers
-    for server in servers:
-        server.close()
+    try:
+        assert [server.line() for server in servers] == ["ready", "ready"]
+        yield servers
+    finally:
+        for server in servers:
+            server.close()
 
 
 def order(home: Path, project: Path, server: LoopbackServer) -> dict[str, object]:

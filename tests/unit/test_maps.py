@@ -391,7 +391,7 @@ def test_locator_marks_the_area(con: duckdb.DuckDBPyConnection, tmp_path: Path) 
     assert picture.png.is_file()
     assert "ligt in het noordwesten van Verzonnen" in picture.title
     words = " ".join(texts(picture.svg))
-    assert all(part in words for part in ("Grenzen 2024", "Editie r1", style.EXAMPLE))
+    assert all(part in words for part in ("Grenzen 2024", "Bron: Kadaster", "Editie r1", style.EXAMPLE))
     assert HIGHLIGHT in picture.svg.read_text(encoding="utf-8")
 
 

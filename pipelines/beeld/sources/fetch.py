@@ -121,7 +121,7 @@ def delivery(look: Look, source: Source, table: Table, catalogues: Catalogues) -
             f"the figures fetched at {previous.opgehaald} stand" if previous else "nothing was ever delivered, so it is left out"
         )
         status = "verouderd" if previous else "niet_geleverd"
-        return Delivered(source, table, previous, status, f"{fault.message} {kept.capitalize()}.")
+        return Delivered(source, table, previous, status, f"{fault.message} {kept[0].upper()}{kept[1:]}.")
 
 
 def _from_archive(source: Source, table: Table, previous: Snapshot | None) -> Delivered:

@@ -167,10 +167,14 @@ def _pages(
 
 def _store_set(client: httpx.Client, root: str, name: str, delivery: Delivery, where: str) -> list[Row]:
     rows: list[Row] = []
+    seen: set[bytes] = set()
     url = f"{root}/{name}?$format=json"
     for number, ((target, body), page) in enumerate(_pages(client, url, f"{where} {name}", limit=100), start=1):
-        delivery.add(f"{name}-{number:04d}", target, body)
+        seen.update(orjson.dumps(row, option=orjson.OPT_SORT_KEYS) for row in page)
         rows += page
+        if len(seen) != len(rows):
+            raise SourceChanged(f"{name} delivers a row twice (a page served twice?)", where=where)
+        delivery.add(f"{name}-{number:04d}", target, body)
     if not rows:
         raise SourceChanged(f"{name} is empty", where=where)
     return rows

@@ -126,12 +126,21 @@ def load_catalog(project: Path, home: Path | None = None, *, example: bool = Fal
     if example:
         sources = with_example_expectations(sources, project / "sources" / "voorbeeld.yaml")
     path = project / "transforms" / "indicatoren.yaml"
-    indicators = {name: validated(Indicator, entry, path, name) for name, entry in read_yaml(path).items()}
+    indicators = {name: validated(Indicator, entry, path, name) for name, entry in _entries(path).items()}
     theme_path = project / "transforms" / "themas.yaml"
-    themes = {name: validated(Theme, entry, theme_path, name) for name, entry in read_yaml(theme_path).items()}
+    themes = {name: validated(Theme, entry, theme_path, name) for name, entry in _entries(theme_path).items()}
     for name, indicator in indicators.items():
         _refuse_wrong(name, indicator, sources, themes, str(path))
     return Catalog(sources, indicators, dict(sorted(themes.items(), key=lambda item: item[1].nummer)), _unions(project, home))
+
+
+def _entries(path: Path) -> dict[str, Any]:
+    """The named entries of a file; the names become SQL, so only identifiers pass."""
+    try:
+        return TypeAdapter(dict[Identifier, Any]).validate_python(read_yaml(path))
+    except ValidationError as error:
+        details = "; ".join(f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors())
+        raise UsageError(f"entries need names of a-z, 0-9 and _: {details}", where=str(path), todo="Mend the file") from error
 
 
 def _unions(project: Path, home: Path | None) -> tuple[Union, ...]:
@@ -151,6 +160,9 @@ def _refuse_wrong(name: str, indicator: Indicator, sources: Mapping[str, Source]
     where = f"{path}: {name}"
     if indicator.thema not in themes:
         raise UsageError(f"theme '{indicator.thema}' is not in themas.yaml", where=where)
+    if indicator.bron not in sources:
+        raise UsageError(f"source '{indicator.bron}' is not declared", where=where)
+    _refuse_contradiction(indicator, where)
     references = [*indicator.parsed.references, *([indicator.weight] if indicator.weight else [])]
     for reference in references:
         source = sources.get(reference.bron)
@@ -158,6 +170,8 @@ def _refuse_wrong(name: str, indicator: Indicator, sources: Mapping[str, Source]
             raise UsageError(f"source '{reference.bron}' is not declared", where=where)
         if reference.kolom not in source.kolommen:
             raise UsageError(f"source '{reference.bron}' declares no column '{reference.kolom}'", where=where)
+        if source.kolommen[reference.kolom].soort != "getal":
+            raise UsageError(f"column '{reference.kolom}' of source '{reference.bron}' holds text, not numbers", where=where)
     expected = indicator.voorbeeld.get("waarde")
     outcome = indicator.parsed.value({**_missing_as_none(indicator), **indicator.voorbeeld})
     if (expected is None) != (outcome is None) or (
@@ -166,6 +180,21 @@ def _refuse_wrong(name: str, indicator: Indicator, sources: Mapping[str, Source]
         raise UsageError(
             f"the worked example gives {outcome}, not {expected}", where=where, todo="Mend the formula or the example"
         )
+
+
+def _refuse_contradiction(indicator: Indicator, where: str) -> None:
+    """A published figure has no numerator of its own: what needs one would silently come out as 0."""
+    rate = indicator.parsed.noemer is not None
+    mistakes = {
+        "samenvoegen: verhouding needs a formula teller / noemer": indicator.samenvoegen == "verhouding" and not rate,
+        "samenvoegen: som does not fit a rate": indicator.samenvoegen == "som" and rate,
+        "samenvoegen: gewogen needs a noemer": indicator.samenvoegen == "gewogen" and not rate and indicator.weight is None,
+        f"foutmodel: {indicator.foutmodel} needs a formula teller / noemer": indicator.foutmodel in ("binomiaal", "poisson")
+        and not rate,
+        "krimp needs a formula teller / noemer": indicator.krimp and not rate,
+    }
+    if found := [mistake for mistake, made in mistakes.items() if made]:
+        raise UsageError("; ".join(found), where=where, todo="Mend the entry")
 
 
 def _missing_as_none(indicator: Indicator) -> dict[str, Any]:

@@ -6,10 +6,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from beeld.errors import UsageError
 
 OPERATORS: Mapping[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
+LONGEST, LARGEST = 500, 1e12
+"""Characters in a formula and size of a number; beyond it a formula is a mistake or an attack."""
 
 
 @dataclass(frozen=True, order=True)
@@ -74,10 +77,12 @@ def parse(text: str, home: str, where: str) -> Formula:
 
     Two shapes exist: a column (as published) and `number * teller / noemer`. Raises UsageError for anything else.
     """
+    if len(text) > LONGEST:
+        raise UsageError(f"formula of {len(text)} characters is too long", where=where)
     try:
         tree = ast.parse(text, mode="eval").body
-    except SyntaxError as error:
-        raise UsageError(f"formula '{text}' cannot be read: {error.msg}", where=where) from error
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise UsageError(f"formula {text!r} cannot be read: {error}", where=where) from error
     if isinstance(tree, (ast.Name, ast.Attribute)):
         return Formula(text, 1.0, _expression(tree, home, text, where), None)
     if isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Div):
@@ -88,10 +93,14 @@ def parse(text: str, home: str, where: str) -> Formula:
 
 def _split_factor(tree: ast.expr) -> tuple[float, ast.expr]:
     match tree:
-        case ast.BinOp(left=ast.Constant(value=int() | float() as factor), op=ast.Mult(), right=rest):
+        case ast.BinOp(left=ast.Constant(value=factor), op=ast.Mult(), right=rest) if _is_number(factor):
             return float(factor), rest
         case _:
             return 1.0, tree
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < LARGEST
 
 
 def _expression(tree: ast.expr, home: str, text: str, where: str) -> Expression:
@@ -104,12 +113,16 @@ def _references(tree: ast.expr, home: str, text: str, where: str) -> list[Refere
             return [Reference(home, name)]
         case ast.Attribute(value=ast.Name(id=source), attr=name):
             return [Reference(source, name)]
-        case ast.Constant(value=int() | float()):
+        case ast.Constant(value=value) if _is_number(value):
             return []
+        case ast.BinOp(left=ast.Constant(), op=ast.Mult()) | ast.BinOp(op=ast.Mult(), right=ast.Constant()):
+            raise UsageError(f"formula '{text}': a number multiplies only in front, number * teller / noemer", where=where)
         case ast.BinOp(left=left, op=operator, right=right) if type(operator) in OPERATORS and not isinstance(operator, ast.Div):
             return _references(left, home, text, where) + _references(right, home, text, where)
         case _:
-            raise UsageError(f"formula '{text}' uses something that is not allowed: {ast.unparse(tree)}", where=where)
+            raise UsageError(
+                f"formula '{text}' uses something that is not allowed: {ast.get_source_segment(text, tree)}", where=where
+            )
 
 
 def _sql(tree: ast.expr, home: str) -> str:

@@ -17,7 +17,7 @@ from matplotlib.text import Text
 from shapely.geometry.base import BaseGeometry
 
 from beeld.profiles.maps.describe import Spec, describe
-from beeld.profiles.maps.figures import Buurt, read_figures
+from beeld.profiles.maps.figures import Buurt, boundary_publisher, read_figures
 from beeld.profiles.maps.labels import Label, label_box, place_labels
 from beeld.profiles.maps.lettering import drawing, shorten, text_width
 from beeld.profiles.maps.picture import MapPicture, edition
@@ -49,8 +49,8 @@ def draw_maps(
     name = con.execute("select any_value(gemeentenaam) from gebied where gemeentecode = ?", [gemeentecode]).fetchone()
     place = clean(str(name[0])) if name and name[0] else gemeentecode
     years = listed([str(year) for year in sorted({b.year for b in drawn if b.year})])
-    publisher = con.execute("select uitgever from bron where bron like '%grenzen%' order by all limit 1").fetchone()
-    source = f"grenzen {years}" + (f": {clean(str(publisher[0]))}" if publisher else "")
+    publisher = boundary_publisher(con)
+    source = f"grenzen {years}" + (f": {publisher}" if publisher else "")
     specs: list[Spec] = []
     for subject in figures.subjects():
         for scale in SCALES:

@@ -193,3 +193,9 @@ def read_buurten(con: duckdb.DuckDBPyConnection, gemeentecode: str) -> list[Buur
         Buurt(code, clean(name), district or "", people, shape_from_wkb(wkb), year)
         for code, name, district, people, wkb, year in found
     ]
+
+
+def boundary_publisher(con: duckdb.DuckDBPyConnection) -> str:
+    """Who publishes the boundaries; empty when the release does not say."""
+    row = con.execute("select uitgever from bron where bron like '%grenzen%' order by all limit 1").fetchone()
+    return clean(str(row[0])) if row else ""

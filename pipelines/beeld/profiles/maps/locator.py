@@ -16,6 +16,7 @@ from matplotlib.path import Path as Outlines
 from shapely.geometry.base import BaseGeometry
 
 from beeld.errors import UsageError
+from beeld.profiles.maps.figures import boundary_publisher
 from beeld.profiles.maps.labels import Outline, label_box, place_labels
 from beeld.profiles.maps.lettering import drawing, shorten, text_width, wrap
 from beeld.profiles.maps.picture import MapPicture, edition
@@ -70,11 +71,11 @@ def draw_locator(con: duckdb.DuckDBPyConnection, gebiedscode: str, out: Path, *,
             ground = _ground(con, str(gemeente), clean(str(within or gemeente)), last, example)
         else:
             ground = _country(con, gebiedscode, shape, last, example)
-        return _locate(ground, gebiedscode, name, kind, shape, year, out)
+        return _locate(ground, gebiedscode, name, kind, shape, year, boundary_publisher(con), out)
 
 
 def _locate(
-    ground: Ground, code: str, name: str, kind: str, shape: BaseGeometry | None, year: int | None, out: Path
+    ground: Ground, code: str, name: str, kind: str, shape: BaseGeometry | None, year: int | None, publisher: str, out: Path
 ) -> MapPicture:
     """Mark the area on the shared drawing, write both files and take the mark away again."""
     sheet = ground.sheet
@@ -88,7 +89,8 @@ def _locate(
     marked_year = frozenset({year}) if shape is not None and year else frozenset[int]()
     years = listed([str(one) for one in sorted(ground.years | marked_year)])
     edges = f"Grenzen {years}." if years else "Er zijn geen grenzen beschikbaar."
-    sheet.text(sheet.margin, sheet.height - 22, edges, 8.5, colour=SOFT)
+    source = f"{edges} Bron: {publisher}." if years and publisher else edges
+    sheet.text(sheet.margin, sheet.height - 22, shorten(source, sheet.width - 2 * sheet.margin, 8.5), 8.5, colour=SOFT)
     missing = "" if shape is not None or kind == "land" else f" Van {name} ontbreekt de grens; het gebied is niet aangegeven."
     marked = "" if kind == "land" else missing or " Het gebied is donkerder en dik omlijnd."
     alt = f"Kaart: {title}.{marked}"

@@ -6,12 +6,15 @@ from typing import Literal
 
 Polarity = Literal["zorg", "ongunstig", "kracht", "gunstig", "neutraal"]
 State = Literal["ok", "geen_gegevens", "afgeschermd", "niet_van_toepassing", "te_weinig_inwoners"]
+
 INK, SOFT, PALE = "#1f1f1f", "#555555", "#8a8a8a"
 EDGE, BADGE = "#a6a6a6", "#fff4cc"
+
 CONCERN = ("#dcd3ea", "#b7a5d3", "#8f78b6", "#684a94", "#402168")
 STRENGTH = ("#c3dedb", "#93c1bd", "#5e9e9a", "#2d7774", "#084a48")
 NEUTRAL = ("#ded5c7", "#c4b59f", "#a18e73", "#776650", "#4a3d2d")
 """Sequential ramps of one hue, even steps of lightness: they keep their order for the colour-blind and in black and white."""
+
 RAMPS = {"zorg": CONCERN, "ongunstig": CONCERN, "kracht": STRENGTH, "gunstig": STRENGTH, "neutraal": NEUTRAL}
 POLARITY: dict[Polarity, str] = {
     "zorg": "donkerder = meer zorg",

@@ -1,0 +1,224 @@
+"""The catalogue: mistakes name file and entry, unknown keys are refused, and METHOD.md's rules hold for every entry."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from beeld.errors import UsageError
+from beeld.settings import project_folder
+from beeld.transforms.catalog import Catalog, load_catalog
+
+CONTRACT_IDS = {
+    "aantal_inwoners",
+    "aantal_huishoudens",
+    "aandeel_0_15",
+    "aandeel_65_plus",
+    "aandeel_eenpersoonshuishoudens",
+    "bevolkingsdichtheid",
+    "stedelijkheid",
+    "bijstand_per_1000_15_65",
+    "gemiddeld_inkomen_per_inwoner",
+    "gemiddelde_woz_waarde",
+    "aandeel_koopwoningen",
+    "afstand_huisarts",
+    "afstand_supermarkt",
+    "afstand_basisschool",
+    "aandeel_eenzaam",
+    "aandeel_ernstig_eenzaam",
+    "aandeel_eenzaam_65_plus",
+    "aandeel_moeite_rondkomen",
+    "aandeel_veel_stress",
+    "aandeel_angst_depressie",
+    "aandeel_vrijwilligers",
+    "aandeel_mantelzorgers",
+    "aandeel_regie",
+    "aandeel_goede_gezondheid",
+    "misdrijven_per_1000",
+}
+
+Change = Callable[[dict[str, Any]], None]
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    """The real catalogue."""
+    return load_catalog(project_folder())
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of the declarations that a test may spoil."""
+    for name in ("sources", "transforms"):
+        shutil.copytree(project_folder() / name, tmp_path / name)
+    return tmp_path
+
+
+def spoil(project: Path, name: str, change: Change) -> Path:
+    """Change the content of one declaration file."""
+    path = project / name
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    change(content)
+    path.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+    return path
+
+
+def put(entry: str, key: str, value: Any) -> Change:
+    """A change of one key of one entry."""
+    return lambda content: content[entry].__setitem__(key, value)
+
+
+EENPERSOONS, EENZAAM = "aandeel_eenpersoonshuishoudens", "aandeel_eenzaam"
+
+
+@pytest.mark.parametrize(
+    ("entry", "key", "value", "words"),
+    [
+        (EENPERSOONS, "extra", 1, "extra"),
+        (EENPERSOONS, "thema", "onbekend_thema", "onbekend_thema"),
+        (EENPERSOONS, "bron", "onbekende_bron", "onbekende_bron"),
+        (EENPERSOONS, "formule", "100.0 * bestaat_niet / huishoudens", "bestaat_niet"),
+        (EENPERSOONS, "formule", "100.0 * nergens.kolom / huishoudens", "nergens"),
+        (EENPERSOONS, "formule", "sum(huishoudens)", "neither a column nor"),
+        (EENPERSOONS, "formule", "gemeentenaam", "text, not numbers"),
+        (EENPERSOONS, "formule", "100.0 * huishoudens / gemeentenaam", "text, not numbers"),
+        (
+            EENPERSOONS,
+            "voorbeeld",
+            {"eenpersoonshuishoudens": 50, "huishoudens": 200, "waarde": 26.0},
+            "worked example gives 25.0",
+        ),
+        (EENPERSOONS, "voorbeeld", {"eenpersoonshuishoudens": 50, "waarde": 25.0}, "worked example gives None"),
+        (EENPERSOONS, "rol", "hoofd", "rol"),
+        (EENPERSOONS, "decimalen", 7, "decimalen"),
+        (EENPERSOONS, "gebruik", ["rangschikken"], "gebruik"),
+        (EENPERSOONS, "samenvoegen", "som", "som does not fit a rate"),
+        (EENZAAM, "samenvoegen", "verhouding", "verhouding needs a formula"),
+        (EENZAAM, "noemer", None, "gewogen needs a noemer"),
+        (EENZAAM, "noemer", "cbs_kwb.bestaat_niet", "bestaat_niet"),
+        (EENZAAM, "foutmodel", "binomiaal", "binomiaal needs a formula"),
+        (EENZAAM, "krimp", True, "krimp needs a formula"),
+    ],
+)
+def test_a_mistake_names_file_and_entry(entry: str, key: str, value: Any, words: str, project: Path) -> None:
+    path = spoil(project, "transforms/indicatoren.yaml", put(entry, key, value))
+    with pytest.raises(UsageError) as failure:
+        load_catalog(project)
+    assert words in str(failure.value)
+    assert entry in str(failure.value) or "Eenpersoonshuishoudens" in str(failure.value)
+    assert path.name in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["Hoofdletter", "met spatie", "quote'--", 'dubbel"', "a; drop table waarde", "a\n", "", "ï", "1a"]
+)
+@pytest.mark.parametrize("file", ["indicatoren", "themas"])
+def test_names_of_entries_become_sql_and_are_identifiers(file: str, name: str, project: Path) -> None:
+    def rename(content: dict[str, Any]) -> None:
+        content[name] = content.pop(next(iter(content)))
+
+    path = spoil(project, f"transforms/{file}.yaml", rename)
+    with pytest.raises(UsageError, match="entries need names") as failure:
+        load_catalog(project)
+    assert str(path) in str(failure.value)
+
+
+@pytest.mark.parametrize("text", ["", "- a\n- b\n", "just text", "42"])
+def test_a_file_without_entries(text: str, project: Path) -> None:
+    (project / "transforms" / "indicatoren.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match=r"indicatoren\.yaml"):
+        load_catalog(project)
+
+
+@pytest.mark.parametrize("text", ["a: [", "a: *b", "\t- x", "!!python/object/apply:os.system [id]"])
+def test_a_file_that_is_no_yaml(text: str, project: Path) -> None:
+    (project / "transforms" / "themas.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match=r"themas\.yaml"):
+        load_catalog(project)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: content[0].update(extra=1),
+        lambda content: content[0].update(id="Met Hoofdletter"),
+        lambda content: content[0].update(id="../../weg"),
+        lambda content: content[0].update(buurten=[]),
+    ],
+)
+def test_unions(change: Change, project: Path) -> None:
+    spoil(project, "transforms/gebieden.yaml", change)
+    with pytest.raises(UsageError, match=r"gebieden\.yaml"):
+        load_catalog(project)
+
+
+def test_unions_of_the_home_are_added(project: Path, tmp_path: Path) -> None:
+    home = tmp_path / "thuis"
+    home.mkdir()
+    text = "- {id: eigen, naam: Eigen, buurten: [BU07480200], indeling_jaar: 2024}\n"
+    (home / "gebieden.yaml").write_text(text, encoding="utf-8")
+    assert [union.code for union in load_catalog(project, home).unions] == ["SG-gageldonk-warande", "SG-eigen"]
+
+
+def test_a_source_stands_in_its_own_file(project: Path) -> None:
+    (project / "sources" / "cbs_kwb.yaml").rename(project / "sources" / "anders.yaml")
+    with pytest.raises(UsageError, match=r"must stand in cbs_kwb\.yaml"):
+        load_catalog(project)
+
+
+# ---------------------------------------------------------------- METHOD.md and CONTRACT.md, for every entry
+
+
+def test_every_id_of_the_contract_exists(catalog: Catalog) -> None:
+    assert CONTRACT_IDS <= set(catalog.indicators)
+    assert len(catalog.indicators) >= 25
+
+
+def test_origin_never_enters_a_score(catalog: Catalog) -> None:
+    """METHOD.md 2: "Herkomst never enters a score"."""
+    for name in catalog.indicators:
+        assert not any(word in name for word in ("herkomst", "westers", "migratie", "nationaliteit")), name
+
+
+def test_core_indicators(catalog: Catalog) -> None:
+    """Of eenzaam and ernstig eenzaam only one is core; sociaal eenzaam and mantelzorg are in no score; a core has a direction."""
+    core = [name for theme in catalog.themes for name in catalog.core(theme)]
+    assert len(core) == len(set(core))
+    assert catalog.core("eenzaamheid") == ["aandeel_eenzaam"]
+    assert "aandeel_sociaal_eenzaam" not in core
+    assert "aandeel_eenpersoonshuishoudens" not in core
+    for name, indicator in catalog.indicators.items():
+        assert indicator.rol != "kern" or indicator.richting != "neutraal", f"{name}: core without a direction never counts"
+        assert indicator.rol != "kern" or indicator.familie != "bevolking", f"{name}: composition carries no theme"
+        assert indicator.thema != "context" or indicator.rol != "kern", name
+
+
+def test_the_rule_counts_themes_one_to_five_and_seven(catalog: Catalog) -> None:
+    counted = {theme.nummer for theme in catalog.themes.values() if theme.beslisregel}
+    assert counted == {1, 2, 3, 4, 5, 7}
+    assert [name for name, theme in catalog.themes.items() if theme.kracht] == ["kracht"]
+
+
+def test_uses_stay_within_the_gate(catalog: Catalog) -> None:
+    """METHOD.md 12: never trend or evaluation on a model; distances and published percentages are not for evaluation."""
+    for name, indicator in catalog.indicators.items():
+        if indicator.soort == "modelschatting":
+            assert not {"trend", "evalueren"} & set(indicator.gebruik), name
+            assert indicator.familie == "inkomen", f"{name}: SMAP is family (a)"
+            assert indicator.foutmodel == "aangenomen", f"{name}: 50090NED has no margins"
+        if indicator.soort in ("afstand", "score"):
+            assert "evalueren" not in indicator.gebruik, name
+        if indicator.rol == "kern":
+            assert "selecteren" in indicator.gebruik, f"{name}: what selects must be allowed to select"
+    assert catalog.indicators["misdrijven_per_1000"].krimp
+    assert "evalueren" not in catalog.indicators["misdrijven_per_1000"].gebruik
+
+
+def test_distances_are_compared_in_class(catalog: Catalog) -> None:
+    for name, indicator in catalog.indicators.items():
+        assert (indicator.percentiel == "stedelijkheid") == (indicator.soort == "afstand"), name
