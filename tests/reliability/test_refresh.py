@@ -6,8 +6,9 @@ import time
 import pytest
 
 from beeld.errors import UsageError
+from beeld.refresh import Options, gather_inputs
 from beeld.warehouse.release import read_manifest
-from tests.reliability.worlds import CommandLine, RealRelease, World, complete
+from tests.reliability.worlds import CommandLine, RealRelease, World, catalog_of, complete
 
 NEWER = "2026-09-02T02:00:00"
 
@@ -101,9 +102,9 @@ def test_offline_without_an_archive_says_what_to_do(empty_world: World, beeld: C
     ],
 )
 def test_an_area_is_meant_by_code_or_by_exact_name(asked: list[str], meant: list[str], world: World) -> None:
-    from beeld.refresh import Options, gather_inputs
-
-    inputs = gather_inputs(world.settings, Options(areas=tuple(asked)), world.look())
+    inputs = gather_inputs(
+        world.settings, Options(areas=tuple(asked)), catalog_of(world.settings.project), world.look()
+    )
     assert list(inputs.options.areas) == meant
 
 

@@ -12,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from beeld.errors import UsageError
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+TableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+"""A table or collection as its source names it; it becomes part of SQL, of a path and of a URL."""
+AreaCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}[0-9A-Z]{2,8}$")]
 
 
 class Declaration(BaseModel):
@@ -42,7 +45,7 @@ class Column(Declaration):
 class KnownValue(Declaration):
     """A published figure that a delivery must reproduce, within `marge` (a share of the value)."""
 
-    gebied: str
+    gebied: AreaCode
     kolom: Identifier
     peiljaar: int
     waarde: float
@@ -68,7 +71,7 @@ class Expected(Declaration):
 class Table(Declaration):
     """One table (OData) or collection (OGC) of a source."""
 
-    tabel: str
+    tabel: TableName
     peiljaar: int | None = None
     """Year of a table without a time dimension."""
     indeling_jaar: int | None = None

@@ -162,7 +162,6 @@ def _refuse_wrong(name: str, indicator: Indicator, sources: Mapping[str, Source]
         raise UsageError(f"theme '{indicator.thema}' is not in themas.yaml", where=where)
     if indicator.bron not in sources:
         raise UsageError(f"source '{indicator.bron}' is not declared", where=where)
-    _refuse_contradiction(indicator, where)
     references = [*indicator.parsed.references, *([indicator.weight] if indicator.weight else [])]
     for reference in references:
         source = sources.get(reference.bron)
@@ -172,6 +171,7 @@ def _refuse_wrong(name: str, indicator: Indicator, sources: Mapping[str, Source]
             raise UsageError(f"source '{reference.bron}' declares no column '{reference.kolom}'", where=where)
         if source.kolommen[reference.kolom].soort != "getal":
             raise UsageError(f"column '{reference.kolom}' of source '{reference.bron}' holds text, not numbers", where=where)
+    _refuse_contradiction(indicator, where)
     expected = indicator.voorbeeld.get("waarde")
     outcome = indicator.parsed.value({**_missing_as_none(indicator), **indicator.voorbeeld})
     if (expected is None) != (outcome is None) or (

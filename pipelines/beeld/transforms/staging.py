@@ -27,7 +27,7 @@ from beeld.transforms.codes import normalise
 VALID_SHARE = 0.995
 """Share of region codes that must be codes (RELIABILITY.md F32)."""
 
-NUMBER = r"-?\d+(\.\d+)?"
+NUMBER = r"-?\d{1,15}(\.\d{1,15})?"
 
 
 @dataclass(frozen=True)

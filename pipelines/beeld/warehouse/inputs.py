@@ -1,0 +1,241 @@
+"""What decides a release: options, deliveries, texts, declarations, code and thresholds. The same inputs are the same release."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from beeld import METHOD_VERSION, __version__
+from beeld.errors import Damaged, UsageError
+from beeld.settings import PACKAGE, Settings
+from beeld.sources.archive import find_snapshot
+from beeld.sources.fetch import Delivered
+from beeld.sources.http import safe
+from beeld.sources.odata_v3 import read_layout, read_rows
+from beeld.transforms.catalog import Catalog
+from beeld.transforms.codes import normalise
+from beeld.transforms.scores import Threshold
+from beeld.warehouse.build import Release
+from beeld.warehouse.read import current_release, open_warehouse, warehouse_file
+from beeld.warehouse.release import is_complete, read_manifest
+
+SELF = "zelf"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What one refresh was asked to do."""
+
+    areas: tuple[str, ...] = ()
+    all_areas: bool = False
+    year_from: int = 2015
+    offline: bool = False
+    render: bool = True
+    strict: bool = False
+    recalibrate: bool = False
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything that decides what a release contains."""
+
+    options: Options
+    delivered: tuple[Delivered, ...]
+    texts: dict[str, dict[str, str]]
+    example: bool
+    project: Path
+    home: Path
+
+    def digest(self, thresholds: str) -> str:
+        """Identity of the release that these inputs give with thresholds from release `thresholds` (`zelf`: its own)."""
+        content = {
+            "tabellen": [[d.source.bron, d.table.tabel, d.snapshot.sha256 if d.snapshot else None] for d in self.delivered],
+            "gebieden": sorted(self.options.areas),
+            "alle": self.options.all_areas,
+            "jaar_vanaf": self.options.year_from,
+            "pagina's": self.options.render,
+            "teksten": self.texts,
+            "voorbeeld": self.example,
+            "methode": METHOD_VERSION,
+            "code": code_version(self.project),
+            "gebieden.yaml": _text_of(self.home / "gebieden.yaml"),
+            "drempels": thresholds,
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:12]
+
+    @property
+    def made_at(self) -> str:
+        """The moment of the newest input according to the sources: no clock, so the same inputs give the same bytes."""
+        stamps = [d.snapshot.gewijzigd.rstrip("Z") for d in self.delivered if d.snapshot and d.snapshot.gewijzigd]
+        return max(stamps, default="1970-01-01T00:00:00")
+
+    def release_id(self, thresholds: str) -> str:
+        """`<date of the newest input>-<digest>`."""
+        return f"{self.made_at[:10].replace('-', '')}-{self.digest(thresholds)}"
+
+
+def code_version(project: Path) -> str:
+    """Version of the package with a digest of its code and declarations, the same in a checkout and in a wheel."""
+    digest = hashlib.sha256()
+    for root, names in ((PACKAGE, _files(PACKAGE)), (project, _declarations(project))):
+        for path in names:
+            digest.update(f"{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes() + b"\0")
+    return f"{__version__}+{digest.hexdigest()[:8]}"
+
+
+def _files(package: Path) -> Iterable[Path]:
+    wanted = {".py", ".j2", ".css", ".sql", ".yaml"}
+    return sorted(p for p in package.rglob("*") if p.suffix in wanted and "_project" not in p.parts)
+
+
+def _declarations(project: Path) -> Iterable[Path]:
+    return sorted([*project.glob("sources/*.yaml"), *project.glob("transforms/**/*.*"), project / "warehouse" / "schema.sql"])
+
+
+def _text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Where the thresholds come from: an earlier release of this method with its rows, or (`zelf`) this release itself."""
+
+    origin: str
+    rows: tuple[Threshold, ...] = ()
+
+
+def gather_inputs(settings: Settings, options: Options, catalog: Catalog, delivered: Sequence[Delivered]) -> Inputs:
+    """What decides the release; the areas that were asked for become codes."""
+    defining = [d for d in delivered if d.source.gebieden and d.snapshot is not None]
+    if not defining:
+        raise UsageError("no table that defines the areas was ever delivered", todo="Run 'beeld refresh' with a network first")
+    newest = max(defining, key=lambda d: d.table.indeling_jaar or 0)
+    names = region_names(newest)
+    unions = {union.code: union.naam for union in catalog.unions}
+    codes = tuple(dict.fromkeys(resolve_area(text, {**names, **unions}) for text in options.areas or settings.areas))
+    return Inputs(
+        replace(options, areas=codes),
+        tuple(delivered),
+        {code: dict(sorted(texts.items())) for code, texts in sorted(settings.texts.items())},
+        settings.example,
+        settings.project,
+        settings.home,
+    )
+
+
+def region_names(delivered: Delivered) -> dict[str, str]:
+    """Code -> name of every area of an archived table, and of the country; empty for a table that was never delivered."""
+    names = {"NL00": "Nederland"}
+    if delivered.snapshot is None:
+        return names
+    layout = read_layout(delivered.snapshot, delivered.source, delivered.table)
+    for page in read_rows(delivered.snapshot, layout.region):
+        for row in page:
+            code = normalise(str(row.get("Key") or ""))
+            if code:
+                names[code] = " ".join(str(row.get("Title") or "").split())
+    return names
+
+
+def resolve_area(text: str, names: Mapping[str, str]) -> str:
+    """The code that a user means by a code or an exact name; UsageError for an unknown or an ambiguous one."""
+    wanted = text.strip()
+    for code in (wanted, wanted.upper()):
+        if code in names:
+            return code
+    hits = [code for code, name in names.items() if name.casefold() == wanted.casefold()]
+    if len(hits) == 1:
+        return hits[0]
+    if not hits:
+        raise UsageError(f"there is no area '{safe(wanted)}'", todo="Try 'beeld find' with a part of the name")
+    raise UsageError(
+        f"'{safe(wanted)}' is the name of {len(hits)} areas: {', '.join(sorted(hits))}", todo="Use one of these codes"
+    )
+
+
+def thresholds_of(settings: Settings, options: Options) -> Thresholds:
+    """The thresholds that a new release carries on: those of the current release, if it has this method version."""
+    if options.recalibrate or not settings.current.exists():
+        return Thresholds(SELF)
+    folder = current_release(settings)
+    manifest = read_manifest(folder)
+    if manifest.get("methode_versie") != METHOD_VERSION or manifest.get("voorbeeld") != settings.example:
+        return Thresholds(SELF)
+    return Thresholds(manifest["drempels_van"], _threshold_rows(folder))
+
+
+def existing_release(settings: Settings, inputs: Inputs, thresholds: Thresholds) -> Path | None:
+    """The complete release that these inputs already gave, or None."""
+    own = inputs.release_id(SELF)
+    names = [own] if thresholds.origin in (SELF, own) else [inputs.release_id(thresholds.origin)]
+    for name in names:
+        folder = settings.releases / name
+        if folder.is_dir() and is_complete(folder):
+            return folder
+    return None
+
+
+def identify(inputs: Inputs, thresholds: Thresholds) -> Release:
+    """Name, moment and versions of the release of these inputs."""
+    return Release(
+        inputs.release_id(thresholds.origin),
+        inputs.made_at,
+        METHOD_VERSION,
+        code_version(inputs.project),
+        inputs.example,
+    )
+
+
+def manifest_of(inputs: Inputs, identity: Release, thresholds: Thresholds) -> dict[str, Any]:
+    """What the manifest says of the inputs and versions of a release."""
+    return {
+        "release": identity.id,
+        "gemaakt_op": identity.gemaakt_op,
+        "methode_versie": identity.methode_versie,
+        "code_versie": identity.code_versie,
+        "voorbeeld": identity.voorbeeld,
+        "drempels_van": identity.id if thresholds.origin == SELF else thresholds.origin,
+        "gebieden": list(inputs.options.areas),
+        "alle_gebieden": inputs.options.all_areas,
+        "jaar_vanaf": inputs.options.year_from,
+        "invoer": [
+            {
+                "bron": item.source.bron,
+                "tabel": item.table.tabel,
+                "gewijzigd": item.snapshot.gewijzigd if item.snapshot else None,
+                "sha256": item.snapshot.sha256 if item.snapshot else None,
+                "status": "actueel" if item.snapshot else "niet_geleverd",
+            }
+            for item in inputs.delivered
+        ],
+    }
+
+
+def inputs_of_manifest(settings: Settings, catalog: Catalog, manifest: Mapping[str, Any]) -> Inputs:
+    """The inputs that a manifest names, from the archive; Damaged when a snapshot is gone."""
+    delivered: list[Delivered] = []
+    for entry in manifest["invoer"]:
+        source = catalog.sources[entry["bron"]]
+        snapshot = find_snapshot(settings.raw / entry["bron"] / entry["tabel"], entry["sha256"]) if entry["sha256"] else None
+        if entry["sha256"] and snapshot is None:
+            raise Damaged(f"the archive lacks snapshot {entry['sha256'][:16]}", where=f"{entry['bron']} {entry['tabel']}")
+        delivered.append(Delivered(source, source.table(entry["tabel"]), snapshot, entry["status"]))
+    options = Options(tuple(manifest["gebieden"]), bool(manifest["alle_gebieden"]), int(manifest["jaar_vanaf"]), offline=True)
+    return Inputs(options, tuple(delivered), {}, bool(manifest["voorbeeld"]), settings.project, settings.home)
+
+
+def thresholds_of_release(folder: Path, manifest: Mapping[str, Any]) -> Thresholds:
+    if manifest["drempels_van"] == manifest["release"]:
+        return Thresholds(SELF)
+    return Thresholds(manifest["drempels_van"], _threshold_rows(folder))
+
+
+def _threshold_rows(folder: Path) -> tuple[Threshold, ...]:
+    with closing(open_warehouse(warehouse_file(folder))) as con:
+        rows = con.execute("select soort, thema, niveau, grens, release from drempel order by all").fetchall()
+    return tuple((kind, theme, level, bound, origin) for kind, theme, level, bound, origin in rows)
