@@ -60,8 +60,8 @@ def build(con: duckdb.DuckDBPyConnection, divisions: Mapping[int, Division]) -> 
     for year, division in divisions.items():
         for code, (name, flag) in division.items():
             con.execute(
-                """insert into basis.kwb (tabel, gebiedscode, naam, peiljaar, indeling_jaar, voorlopig, getypeerd, aantal_inwoners,
-                  aantal_inwoners_status, stedelijkheid, stedelijkheid_status, indelingswijziging, gemeentenaam)
+                """insert into basis.kwb (tabel, gebiedscode, naam, peiljaar, indeling_jaar, voorlopig, getypeerd,
+                  aantal_inwoners, aantal_inwoners_status, stedelijkheid, stedelijkheid_status, indelingswijziging, gemeentenaam)
                 values (?, ?, ?, ?, ?, false, true, ?, 'ok', 3, 'ok', ?, 'Gemeente')""",
                 [tables[year].tabel, code, name, year, year, float(year), flag],
             )
@@ -75,7 +75,8 @@ def linked(
     """gebiedscode -> (aanwezig, kanttekening, reden) of one peiljaar."""
     areas.link(con, source, newest)
     rows = con.execute(
-        f'select gebiedscode, aanwezig, kanttekening, reden, aantal_inwoners from werk."{source.bron}" where peiljaar = ? order by 1',
+        f"""select gebiedscode, aanwezig, kanttekening, reden, aantal_inwoners from werk."{source.bron}"
+        where peiljaar = ? order by gebiedscode""",
         [year],
     ).fetchall()
     for _, present, _, reason, value in rows:
@@ -172,8 +173,8 @@ def test_history_claims_a_predecessor_only_where_it_is_certain(con: duckdb.DuckD
     build(
         con,
         {
-            2020: {code: ("A", None) for code in ("BU00140000", "BU00140001", "BU00140002", "BU00140003")},
-            2023: {code: ("A", "1") for code in ("BU00140000", "BU00140001", "BU00140002")} | {"BU00140003": ("B", "1")},
+            2020: dict.fromkeys(("BU00140000", "BU00140001", "BU00140002", "BU00140003"), ("A", None)),
+            2023: dict.fromkeys(("BU00140000", "BU00140001", "BU00140002"), ("A", "1")) | {"BU00140003": ("B", "1")},
             2024: {
                 "BU00140000": ("A", "1"),
                 "BU00140001": ("A", "3"),

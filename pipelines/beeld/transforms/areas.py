@@ -65,7 +65,8 @@ def create_areas(con: duckdb.DuckDBPyConnection, source: Source, staged: Sequenc
     con.execute(
         """insert into gebied_historie
         select nu.gebiedscode, nu.indeling_jaar, nu.naam, nu.wijziging,
-          case when vorig.naam = nu.naam or nu.wijziging = '1' then vorig.gebiedscode end
+          case when nu.wijziging = '1' and vorig.indeling_jaar = nu.indeling_jaar - 1 then vorig.gebiedscode
+            when vorig.naam = nu.naam and coalesce(nu.wijziging, '1') = '1' then vorig.gebiedscode end
         from werk.indeling as nu
         left join werk.indeling as vorig
           on vorig.gebiedscode = nu.gebiedscode
@@ -128,6 +129,7 @@ def link(con: duckdb.DuckDBPyConnection, source: Source, newest: int) -> None:
           case when gekoppeld then null
             when r.gewijzigd then 'de grens of code is gewijzigd na indeling ' || r.indeling_jaar
             when r.indeling_jaar < $newest then 'geen gebied met deze code en naam in indeling ' || r.indeling_jaar
+            when b.gebiedscode is not null then 'de bron geeft deze code een andere naam'
             else 'de bron heeft geen rij voor dit gebied' end as reden{columns}
         from raster as r
         left join basis."{source.bron}" as b on b.gebiedscode = r.gebiedscode and b.peiljaar = r.peiljaar
