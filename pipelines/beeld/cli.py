@@ -127,13 +127,13 @@ def demo() -> None:
         settings = replace(settings, urls=load_settings({}).urls)
         result = run(settings, Options((EXAMPLE_AREA,)), transport=transport, progress=report)
     show_warnings(result.warnings)
-    messages.print("example published: invented figures")
+    messages.print(f'example published: invented figures. To ask it questions: BEELD_HOME={settings.home} beeld query "..."')
     typer.echo(str(result.folder / "site" / "index.html"))
 
 
 @app.command()
 def render(
-    codes: Annotated[list[str] | None, typer.Argument(metavar="[CODE]...")] = None,
+    codes: Annotated[list[str] | None, typer.Argument(metavar="[CODE]...", help="Codes or exact names.")] = None,
     lens: Annotated[str, typer.Option(help="Perspective on the same figures.")] = "zoom-in",
     formats: Annotated[str, typer.Option("--format", help="Comma-separated: html.")] = "html",
     lang: Annotated[str, typer.Option(help="Language of the pages: nl.")] = "nl",
@@ -211,7 +211,8 @@ def check(
     else:
         wrong = [row for row in rows if not row["geslaagd"]]
         typer.echo(f"{len(rows)} checks, {len(wrong)} not passed")
-        show_table(list(rows[0]), [list(row.values()) for row in wrong])
+        if wrong:
+            show_table(list(rows[0]), [list(row.values()) for row in wrong])
     damaged = [row for row in rows if not row["geslaagd"] and row["controle"].startswith("bestand_")]
     if damaged:
         names = ", ".join(row["onderwerp"] for row in damaged)
@@ -287,7 +288,7 @@ def releases() -> None:
 
 
 @app.command()
-def rollback(release_id: Annotated[str | None, typer.Argument(metavar="[ID]")] = None) -> None:
+def rollback(release_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="See beeld releases.")] = None) -> None:
     """Go back to a release; without ID to the one before the current."""
     from beeld.warehouse.release import exclusive
     from beeld.warehouse.release import rollback as go_back
@@ -307,7 +308,7 @@ def schedule(
 
     os.environ["DAGSTER_HOME"] = str(dagster_home(load_settings()))
     arguments = ["dagster", "dev", "-m", "beeld.assets.definitions", "-h", host, "-p", str(port)]
-    os.execv(sys.executable, [sys.executable, "-m", *arguments])  # noqa: S606 - no shell is wanted
+    os.execv(sys.executable, [sys.executable, "-W", "ignore:Function", "-m", *arguments])  # noqa: S606 - no shell is wanted
 
 
 def show_table(columns: list[str], rows: list[list[Any]]) -> None:
@@ -316,8 +317,14 @@ def show_table(columns: list[str], rows: list[list[Any]]) -> None:
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
+        table.add_row(*(_printed(cell) for cell in row))
     Console(file=sys.stdout, width=None if sys.stdout.isatty() else 100_000, highlight=False, markup=False).print(table)
+
+
+def _printed(cell: Any) -> str:
+    if cell is None:
+        return ""
+    return json.dumps(cell, ensure_ascii=False) if isinstance(cell, (list, dict)) else str(cell)
 
 
 if __name__ == "__main__":

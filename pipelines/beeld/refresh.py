@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 
 from beeld.errors import UsageError
+from beeld.profiles.render import chosen_renderers, render_site
 from beeld.settings import Settings
 from beeld.sources.fetch import Delivered, Look, deliveries
 from beeld.sources.http import Transport, open_client
@@ -59,13 +60,15 @@ def refresh(
     Raises Busy when another refresh runs, SourceUnreachable or SourceChanged when a required source without earlier snapshot
     fails, ChecksFailed when a check of severity fout fails. In each case the last release stays current.
     """
+    if options.render:
+        chosen_renderers(("html",), settings.language)  # a wrong language is said before the work, not after
     with release.exclusive(settings, "beeld refresh"):
         release.sweep(settings)
         catalog = load_catalog(settings.project, settings.home, example=settings.example)
         delivered = fetch(settings, options, catalog, transport=transport, progress=progress)
         inputs = gather_inputs(settings, options, catalog, delivered)
         warnings = tuple(item.warning for item in delivered if item.warning)
-        thresholds = thresholds_of(settings, options)
+        thresholds = thresholds_of(settings, options, catalog)
         known = existing_release(settings, inputs, thresholds)
         if known is not None:
             release.switch(settings, known.name)
@@ -150,8 +153,6 @@ def publish(
 
 def render_into(folder: Path, settings: Settings, catalog: Catalog, inputs: Inputs, progress: Progress) -> None:
     """The pages of the areas that were asked for, inside the release."""
-    from beeld.profiles.render import render_site
-
     warehouse = folder / f"{folder.name}.duckdb"
     codes = areas_to_render(warehouse, inputs.options, {union.code: union.buurten for union in catalog.unions})
     warnings = [item.warning for item in inputs.delivered if item.warning]
@@ -163,6 +164,8 @@ def render_into(folder: Path, settings: Settings, catalog: Catalog, inputs: Inpu
         areas=codes,
         texts=inputs.texts,
         warnings=warnings,
+        language=settings.language,
+        project=settings.project,
         progress=progress,
     )
 
@@ -199,8 +202,6 @@ def render_current(
 
     Without codes: the areas that the release was made for. UsageError for a format, lens or language that does not exist.
     """
-    from beeld.profiles.render import render_site
-
     folder = current_release(settings)
     manifest = release.read_manifest(folder)
     catalog = load_catalog(settings.project, settings.home, example=bool(manifest["voorbeeld"]))
@@ -218,6 +219,7 @@ def render_current(
         catalog=catalog,
         areas=areas,
         texts=settings.texts,
+        project=settings.project,
         lens=lens,
         formats=tuple(formats),
         language=language,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import shutil
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -150,5 +151,5 @@ def dagster_home(settings: Settings) -> Path:
         return settings.project
     folder = settings.home / "dagster"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "dagster.yaml").write_text("telemetry:\n  enabled: false\n", encoding="utf-8")
+    shutil.copyfile(settings.project / "dagster.yaml", folder / "dagster.yaml")
     return folder

@@ -78,7 +78,7 @@ class Run:
             for item in (self.fetched[bron] if bron in self.fetched else self._look(bron, archived))
         ]
         inputs = refresh.gather_inputs(self.settings, self.options, self.catalog, tables)
-        thresholds = refresh.thresholds_of(self.settings, self.options)
+        thresholds = refresh.thresholds_of(self.settings, self.options, self.catalog)
         self._inputs, self._thresholds = inputs, thresholds
         self.known = refresh.existing_release(self.settings, inputs, thresholds)
         if self.known is None:

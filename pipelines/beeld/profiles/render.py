@@ -69,14 +69,16 @@ def render_site(
     formats: Sequence[str] = ("html",),
     language: str = "nl",
     maps: bool = True,
+    project: Path | None = None,
 ) -> list[Path]:
     """The files of the site of `areas`, written under `out`: pages first, the index last.
 
     `warehouse` is the database of the release in folder `release`. `texts`: team texts per area (`aanleiding`). `maps=False`
-    skips drawing. Raises UsageError for an area, lens, format or language that does not exist; nothing is written then.
+    skips drawing. `project` holds the lenses (default: the declarations in use). Raises UsageError for an area, lens, format or
+    language that does not exist; nothing is written then.
     """
-    renderers = _chosen(formats, language)
-    chosen_lens = load_lens(project_folder(), lens)
+    renderers = chosen_renderers(formats, language)
+    chosen_lens = load_lens(project or project_folder(), lens)
     con = open_warehouse(warehouse)
     try:
         data = load_release(con, catalog)
@@ -99,7 +101,8 @@ def render_site(
     return written
 
 
-def _chosen(formats: Sequence[str], language: str) -> list[Renderer]:
+def chosen_renderers(formats: Sequence[str], language: str) -> list[Renderer]:
+    """The renderers of these formats; UsageError for a format or language that does not exist."""
     if language not in LANGUAGES:
         raise UsageError(f"language '{language}' does not exist yet", todo=f"Choose one of: {', '.join(LANGUAGES)}")
     for name in formats:

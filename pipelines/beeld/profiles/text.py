@@ -86,6 +86,10 @@ class Sentence:
         return "".join(part if isinstance(part, str) else part.text for part in self.parts)
 
 
+SEVERAL = ("kracht", "voorzieningen")
+"""Themes that may give more than one point on the cover."""
+
+
 @dataclass(frozen=True)
 class Point:
     """One strength or concern on the cover."""
@@ -163,8 +167,8 @@ def _years(figures: Iterable[Figure]) -> str:
 def cover_points(profile: Profile) -> tuple[list[Point], list[Point]]:
     """Strengths and concerns for the cover: as many of one as of the other, at most three each, one per theme.
 
-    A point rests on a difference beyond noise. Own strengths and facilities nearby may also stand without one, said so: a
-    strength is there whether or not the gemeente has as much of it. Concerns without one only where the theme has a signal.
+    A point rests on a difference beyond noise. Own strengths and facilities nearby may also stand without one, said so, when
+    they are not below their comparison. Concerns without one only where the theme has a signal.
     An area with fewer than 200 people gets none: one incident more or less would change them.
     """
     if profile.small:
@@ -184,12 +188,12 @@ def _own_strengths(profile: Profile) -> list[Figure]:
     themes = [name for name, view in profile.themes.items() if view.theme.kracht]
     chosen = [f for f in profile.figures.values() if f.present and f.nearest is not None and f.favourable is not False]
     near = [f for f in chosen if f.indicator.thema == "voorzieningen" and f.indicator.rol == "kern" and _not_worse(f)]
-    own = [f for f in chosen if f.indicator.thema in themes and f.indicator.richting == "gunstig"]
-    return sorted([*own, *near], key=lambda figure: not _not_worse(figure))
+    own = [f for f in chosen if f.indicator.thema in themes and f.indicator.richting == "gunstig" and _not_worse(f)]
+    return [*own, *near]
 
 
 def _not_worse(figure: Figure) -> bool:
-    """True when the printed value is not on the unfavourable side of its comparison; no claim, only which comes first."""
+    """True when the value is not on the unfavourable side of its comparison: what is plainly lower is not called a strength."""
     near = figure.nearest
     if near is None or figure.cell.value is None or near.cell.value is None:
         return False
@@ -204,11 +208,11 @@ def _signalled(profile: Profile) -> list[Figure]:
 
 
 def _one_per_theme(figures: Iterable[Figure]) -> list[Figure]:
-    """The first figure of each theme; the theme of own strength may give three, because it alone is about strengths."""
+    """The first figure of each theme; own strength and facilities nearby may give more, because strengths stand only there."""
     chosen: list[Figure] = []
     for figure in figures:
         same = [other for other in chosen if other.indicator.thema == figure.indicator.thema]
-        if figure not in chosen and (not same or figure.indicator.thema == "kracht"):
+        if figure not in chosen and (not same or figure.indicator.thema in SEVERAL):
             chosen.append(figure)
     return chosen
 

@@ -4,7 +4,8 @@
     ruw/<bron>/<tabel>/<first 16 of sha256>/snapshot.json        the sidecar: url, time, sha256 and size; Modified, licence
     ruw/<bron>/<tabel>/stand.json                                which snapshot is in use, when it was checked, the last fault
 
-The sha256 of a snapshot is that of its list of documents (name and sha256), so it is the same wherever the bytes are the same.
+The sha256 of a snapshot is that of its list of documents (name and content), so the same figures are the same snapshot wherever
+and whenever they were fetched.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from beeld.errors import Damaged
 
 SIDECAR = "snapshot.json"
@@ -29,11 +32,15 @@ STATE = "stand.json"
 
 @dataclass(frozen=True)
 class Document:
-    """One archived reply. `sha256` and `bytes` are those of the body, not of the gzip file around it."""
+    """One archived reply. `sha256` and `bytes` are those of the body, not of the gzip file around it.
+
+    `inhoud` is the sha256 of what the reply says, without the time of day and the address that some services put in each reply.
+    """
 
     naam: str
     url: str
     sha256: str
+    inhoud: str
     bytes: int
     opgehaald: str
 
@@ -106,16 +113,17 @@ class Delivery:
         self.folder.mkdir(parents=True)
         self.documents: list[Document] = []
 
-    def add(self, name: str, url: str, body: bytes) -> None:
-        """Keep one reply under `name`."""
+    def add(self, name: str, url: str, body: bytes, content: Any) -> None:
+        """Keep one reply under `name`; `content` is what it says, decoded, and identifies it."""
         (self.folder / f"{name}.json.gz").write_bytes(gzip.compress(body, compresslevel=1, mtime=0))
-        self.documents.append(Document(name, url, hashlib.sha256(body).hexdigest(), len(body), now()))
+        said = hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
+        self.documents.append(Document(name, url, hashlib.sha256(body).hexdigest(), said, len(body), now()))
 
     def archive(self, raw: Path, *, gewijzigd: str, licentie: str, url: str, titel: str, rijen: int) -> Snapshot:
         """Move the delivery into the archive and return it; the same bytes and Modified keep their old place."""
         digest = hashlib.sha256()
         for document in sorted(self.documents, key=lambda document: document.naam):
-            digest.update(f"{document.naam}\0{document.sha256}\n".encode())
+            digest.update(f"{document.naam}\0{document.inhoud}\n".encode())
         digest.update(gewijzigd.encode())
         sha256 = digest.hexdigest()
         target = table_folder(raw, self.bron, self.tabel) / sha256[:16]

@@ -174,10 +174,15 @@ def _store_set(client: httpx.Client, root: str, name: str, delivery: Delivery, w
         rows += page
         if len(seen) != len(rows):
             raise SourceChanged(f"{name} delivers a row twice (a page served twice?)", where=where)
-        delivery.add(f"{name}-{number:04d}", target, body)
+        delivery.add(f"{name}-{number:04d}", target, body, [_without_addresses(row) for row in page])
     if not rows:
         raise SourceChanged(f"{name} is empty", where=where)
     return rows
+
+
+def _without_addresses(row: Row) -> Row:
+    """A metadata row without the addresses of the host that happened to serve it."""
+    return {key: value for key, value in row.items() if key not in ("ApiUrl", "FeedUrl")}
 
 
 def wanted_members(source: Source) -> dict[str, set[str]]:
@@ -244,7 +249,7 @@ def _store_data(
             place = f"{where} {data_set} page {number}"
             _refuse_rows(rows, layout, seen, place)
             _refuse_cells(rows, layout, source, data_set == UNTYPED, place)
-            delivery.add(f"{data_set}-{number:04d}", target, body)
+            delivery.add(f"{data_set}-{number:04d}", target, body, rows)
             progress(f"{where}: page {number}, {len(seen)} rows" + (f" of {record_count}" if selection is None else ""))
         if stated is not None and len(seen) - before != stated:
             raise SourceChanged(f"delivers {len(seen) - before} rows where it states {stated}", where=where)
@@ -286,7 +291,7 @@ def _refuse_rows(rows: list[Row], layout: Layout, seen: set[tuple[str, ...]], wh
 
 
 def _refuse_cells(rows: list[Row], layout: Layout, source: Source, untyped: bool, where: str) -> None:
-    """SourceChanged for a cell of a number column that is neither a number nor a known sign for missing (a decimal comma, say)."""
+    """SourceChanged for a number cell that is neither a number nor a known sign for missing (a decimal comma, say)."""
     for name, key in layout.columns.items():
         if source.kolommen[name].soort != "getal":
             continue

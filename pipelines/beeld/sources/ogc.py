@@ -100,7 +100,7 @@ def _store(client: httpx.Client, url: str, table: Table, delivery: Delivery, whe
                 raise SourceChanged(f"delivers feature {key} twice (a page served twice?)", where=where)
             seen.add(key)
         if features:
-            delivery.add(f"{ITEMS}-{len(visited):04d}", target, _with_crs(reply, content))
+            delivery.add(f"{ITEMS}-{len(visited):04d}", target, _with_crs(reply, content), features)
         progress(f"{where}: page {len(visited)}, {len(seen)} features")
         links: list[dict[str, Any]] = content.get("links") or []
         target = next((follow(target, str(link["href"]), where) for link in links if link.get("rel") == "next"), None)

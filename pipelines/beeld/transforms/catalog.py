@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -109,6 +110,15 @@ class Catalog:
         """Ids of the indicators that make the theme score: rol kern with a direction."""
         chosen = [name for name in self.of_theme(theme) if self.indicators[name].rol == "kern"]
         return [name for name in chosen if self.indicators[name].richting != "neutraal"]
+
+    def core_digest(self) -> str:
+        """Fingerprint of what the theme scores are made of: the core indicators with everything that decides their percentile."""
+        parts = [
+            f"{theme}|{name}|{i.formule}|{i.richting}|{i.percentiel}|{i.krimp}|{i.familie}"
+            for theme in self.scored_themes
+            for name, i in ((name, self.indicators[name]) for name in self.core(theme))
+        ]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
     @property
     def scored_themes(self) -> list[str]:

@@ -11,15 +11,17 @@ import os
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
-import pandas as pd
 
 from beeld.errors import ChecksFailed
 from beeld.sources.declarations import Source, Table
 from beeld.transforms.catalog import Catalog, Indicator
 from beeld.transforms.uncertainty import rounding_bound
+
+if TYPE_CHECKING:
+    import pandas as pd  # only named here: importing it takes seconds, and Dagster loads this module often
 
 FOUT, WAARSCHUWING = "fout", "waarschuwing"
 
@@ -115,7 +117,8 @@ def _range_checks(catalog: Catalog) -> list[Check]:
             indicator.bron,
             name,
             FOUT,
-            f"elke waarde ligt tussen {indicator.bereik[0]:g} en {indicator.bereik[1]:g} {indicator.eenheid}, op afronding na",
+            f"elke waarde ligt tussen {indicator.bereik[0]:.15g} en {indicator.bereik[1]:.15g} {indicator.eenheid}, "
+            "op afronding na",
             f"select {_without_rounding(catalog, indicator)} as waarde from waarde "
             f"where indicator = '{name}' and waarde is not null",
             "expect_column_values_to_be_between",
@@ -181,7 +184,7 @@ def _known_checks(source: Source, table: Table) -> list[Check]:
             source.bron,
             known.kolom,
             FOUT,
-            f"{known.gebied} {known.peiljaar} is {known.waarde:g}",
+            f"{known.gebied} {known.peiljaar} is {known.waarde:.15g}",
             f'select "{known.kolom}" as cel from basis."{source.bron}" where tabel = \'{table.tabel}\' '
             f"and gebiedscode = '{known.gebied}' and peiljaar = {known.peiljaar}",
             "expect_column_values_to_be_between",
@@ -216,7 +219,7 @@ def _part_checks(source: Source, table: Table) -> list[Check]:
                 (("column", "verschil"), ("max_value", bound)),
             )
         )
-    for name in {parts.geheel for parts in table.verwacht.delen}:
+    for name in dict.fromkeys(parts.geheel for parts in table.verwacht.delen):
         checks.append(_hierarchy_check(source, table, name))
     return checks
 
@@ -269,7 +272,7 @@ def run_checks(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> list[Outcome
 
 def validate(con: duckdb.DuckDBPyConnection, checks: Sequence[Check]) -> list[Outcome]:
     """Validate each check on the frame of its own query."""
-    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import great_expectations as gx

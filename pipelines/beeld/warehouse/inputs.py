@@ -50,6 +50,8 @@ class Inputs:
     example: bool
     project: Path
     home: Path
+    core: str
+    """Fingerprint of the core indicators; see Catalog.core_digest."""
 
     def digest(self, thresholds: str) -> str:
         """Identity of the release that these inputs give with thresholds from release `thresholds` (`zelf`: its own)."""
@@ -125,6 +127,7 @@ def gather_inputs(settings: Settings, options: Options, catalog: Catalog, delive
         settings.example,
         settings.project,
         settings.home,
+        catalog.core_digest(),
     )
 
 
@@ -158,13 +161,17 @@ def resolve_area(text: str, names: Mapping[str, str]) -> str:
     )
 
 
-def thresholds_of(settings: Settings, options: Options) -> Thresholds:
-    """The thresholds that a new release carries on: those of the current release, if it has this method version."""
+def thresholds_of(settings: Settings, options: Options, catalog: Catalog) -> Thresholds:
+    """The thresholds that a new release carries on: those of the current release, if it has this method and the same core.
+
+    Other core indicators make another score, for which the old thresholds mean nothing.
+    """
     if options.recalibrate or not settings.current.exists():
         return Thresholds(SELF)
     folder = current_release(settings)
     manifest = read_manifest(folder)
-    if manifest.get("methode_versie") != METHOD_VERSION or manifest.get("voorbeeld") != settings.example:
+    same = (METHOD_VERSION, catalog.core_digest(), settings.example)
+    if (manifest.get("methode_versie"), manifest.get("kern"), manifest.get("voorbeeld")) != same:
         return Thresholds(SELF)
     return Thresholds(manifest["drempels_van"], _threshold_rows(folder))
 
@@ -198,6 +205,7 @@ def manifest_of(inputs: Inputs, identity: Release, thresholds: Thresholds) -> di
         "gemaakt_op": identity.gemaakt_op,
         "methode_versie": identity.methode_versie,
         "code_versie": identity.code_versie,
+        "kern": inputs.core,
         "voorbeeld": identity.voorbeeld,
         "drempels_van": identity.id if thresholds.origin == SELF else thresholds.origin,
         "gebieden": list(inputs.options.areas),
@@ -226,10 +234,12 @@ def inputs_of_manifest(settings: Settings, catalog: Catalog, manifest: Mapping[s
             raise Damaged(f"the archive lacks snapshot {entry['sha256'][:16]}", where=f"{entry['bron']} {entry['tabel']}")
         delivered.append(Delivered(source, source.table(entry["tabel"]), snapshot, entry["status"]))
     options = Options(tuple(manifest["gebieden"]), bool(manifest["alle_gebieden"]), int(manifest["jaar_vanaf"]), offline=True)
-    return Inputs(options, tuple(delivered), {}, bool(manifest["voorbeeld"]), settings.project, settings.home)
+    example = bool(manifest["voorbeeld"])
+    return Inputs(options, tuple(delivered), {}, example, settings.project, settings.home, catalog.core_digest())
 
 
 def thresholds_of_release(folder: Path, manifest: Mapping[str, Any]) -> Thresholds:
+    """The thresholds that a published release was made with."""
     if manifest["drempels_van"] == manifest["release"]:
         return Thresholds(SELF)
     return Thresholds(manifest["drempels_van"], _threshold_rows(folder))

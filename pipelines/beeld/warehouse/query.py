@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import math
+import re
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -18,7 +20,7 @@ import duckdb
 from beeld.errors import UsageError
 from beeld.warehouse.read import open_warehouse, warehouse_file
 
-READING = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
+EXPLAIN = re.compile(r"\s*explain(\s+analyze)?\s", re.IGNORECASE)
 FORMULA_START = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -30,16 +32,23 @@ class Answer:
     rows: tuple[tuple[Any, ...], ...]
 
     def as_json(self) -> str:
-        """An array of objects; NULL is null, numbers are numbers, dates are ISO."""
+        """An array of objects; NULL is null, numbers are numbers, dates are ISO. UsageError for two columns of one name."""
+        if twice := sorted({name for name in self.columns if self.columns.count(name) > 1}):
+            raise UsageError(
+                f"two columns are called {', '.join(twice)}", where="beeld query", todo="Give one of them another name with 'as'"
+            )
         return json.dumps([dict(zip(self.columns, row, strict=True)) for row in self.rows], ensure_ascii=False, allow_nan=False)
 
     def as_csv(self) -> str:
         """CSV with a header; text that a spreadsheet takes for a formula gets a leading apostrophe, numbers are untouched."""
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow([guarded(name) for name in self.columns])
-        writer.writerows([[guarded(cell) for cell in row] for row in self.rows])
-        return out.getvalue()
+        return "".join(_csv_line(row) for row in (self.columns, *self.rows))
+
+
+def _csv_line(cells: Sequence[Any]) -> str:
+    """One line; the writer quotes a carriage return inside a cell only if its own line end has one."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\r\n").writerow([guarded(cell) for cell in cells])
+    return out.getvalue().removesuffix("\r\n") + "\n"
 
 
 def guarded(cell: Any) -> Any:
@@ -53,25 +62,38 @@ def ask(release: Path, sql: str) -> Answer:
     """The answer to one reading statement; UsageError for bad SQL, several statements, or a statement that does anything else."""
     with closing(open_warehouse(warehouse_file(release))) as con:
         try:
-            statements = con.extract_statements(sql)
-            if len(statements) != 1 or statements[0].type not in READING:
-                raise UsageError("only one reading statement (select) is allowed", where="beeld query")
-            return _run(con, sql.strip().rstrip(";"), statements[0].type)
-        except duckdb.Error as error:
+            return _run(con, _reading_statement(con, sql.encode("utf-8").decode("utf-8")))
+        except (duckdb.Error, UnicodeError) as error:
             raise UsageError(
                 f"the query cannot be run: {error}", where="beeld query", todo="See BEGRIPPEN.md for tables and columns"
             ) from error
 
 
-def _run(con: duckdb.DuckDBPyConnection, sql: str, kind: Any) -> Answer:
-    if kind == duckdb.StatementType.SELECT:
-        shapes = [row[0] for row in con.execute(f"describe {sql}").fetchall() if str(row[1]).upper().startswith("GEOMETRY")]
-        if shapes:
-            texts = ", ".join(f'ST_AsText("{name}") as "{name}"' for name in shapes)
-            sql = f"select * replace ({texts}) from (\n{sql}\n)"
-    cursor = con.execute(sql)
-    columns = tuple(str(column[0]) for column in cursor.description or ())
-    return Answer(columns, tuple(tuple(plain(cell) for cell in row) for row in cursor.fetchall()))
+def _reading_statement(con: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statement:
+    """The only statement in `sql`; `explain analyze` runs what it explains, so that has to read as well."""
+    statements = con.extract_statements(sql)
+    explain = EXPLAIN.match(sql)
+    explained = con.extract_statements(sql[explain.end() :]) if explain else statements
+    if [part.type for part in explained] != [duckdb.StatementType.SELECT] or len(statements) != 1:
+        raise UsageError("only one reading statement (select) is allowed", where="beeld query")
+    return statements[0]
+
+
+def _run(con: duckdb.DuckDBPyConnection, statement: duckdb.Statement) -> Answer:
+    cursor = con.execute(statement)
+    names = tuple(str(column[0]) for column in cursor.description or ())
+    shapes = [number for number, column in enumerate(cursor.description or ()) if str(column[1]).startswith("GEOMETRY")]
+    rows = [list(row) for row in cursor.fetchall()]
+    for number in shapes:
+        for row, text in zip(rows, _as_text(con, [row[number] for row in rows]), strict=True):
+            row[number] = text
+    return Answer(names, tuple(tuple(plain(cell) for cell in row) for row in rows))
+
+
+def _as_text(con: duckdb.DuckDBPyConnection, shapes: list[bytes | None]) -> list[str | None]:
+    """WKT of geometries, which DuckDB hands over as WKB."""
+    row = con.execute("select list_transform(?::blob[], wkb -> ST_AsText(ST_GeomFromWKB(wkb)))", [shapes]).fetchone()
+    return row[0] if row else []
 
 
 def plain(cell: Any) -> Any:

@@ -131,9 +131,7 @@ def _means(world: World, year: int, counts: dict[str, Ints], people: Floats) -> 
         topic: shown(cells, homes, homes_here, 5 if topic == "PercentageEengezinswoning" else 20)
         for topic, cells in _dwellings(world, year, rng).items()
     }
-    income = np.clip(
-        (28.5 - 4.3 * world.deprivation + 1.6 * bell(rng, len(homes))) * (1.0 + 0.045 * (year - 2020)), 11.0, 160.0
-    )
+    income = np.clip((28.5 - 4.3 * world.deprivation + 1.6 * bell(rng, len(homes))) * (1.0 + 0.045 * (year - 2020)), 11.0, 160.0)
     working = 69.5 - 4.6 * world.deprivation - 3.0 * world.ageing + 1.8 * bell(rng, len(homes))
     distances = _distances(world.urban, rng)
     return dwellings | {

@@ -66,13 +66,9 @@ class ExampleTransport(httpx.BaseTransport):
         match [part.casefold() for part in path[:2]]:
             case ["odatacatalog", "tables"]:
                 found = [self._rows(table, "TableInfos")[0] for table in self._tables(request.url.host)]
-                return _json(
-                    {"odata.metadata": f"{host}/ODataCatalog/$metadata#Tables", "value": _columns(request, found)}
-                )
+                return _json({"odata.metadata": f"{host}/ODataCatalog/$metadata#Tables", "value": _columns(request, found)})
             case ["odatafeed" | "odataapi", "odata"] if len(path) > 2:
-                table = next(
-                    (t for t in self._tables(request.url.host) if t.name.casefold() == path[2].casefold()), None
-                )
+                table = next((t for t in self._tables(request.url.host) if t.name.casefold() == path[2].casefold()), None)
                 if table is None:
                     raise Refusal(404, f"table {path[2]} not found")
                 return self._entity_set(request, table, f"{host}/{path[0]}/{path[1]}/{table.name}", path[3:])
@@ -101,9 +97,7 @@ class ExampleTransport(httpx.BaseTransport):
             raise Refusal(404, "not found")
         rows = self._selection(table, rest[0], request.url.params.get("$filter") or "")
         if rest[1:]:
-            return httpx.Response(
-                200, headers={"content-type": "text/plain;charset=utf-8"}, content=f"{len(rows)}".encode()
-            )
+            return httpx.Response(200, headers={"content-type": "text/plain;charset=utf-8"}, content=f"{len(rows)}".encode())
         skip, top = _number(request, "$skip", 0), _number(request, "$top", len(rows))
         end = min(len(rows), skip + top)
         stop = min(end, skip + PAGE_ROWS)

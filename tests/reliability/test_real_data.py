@@ -1,0 +1,266 @@
+"""The real figures: what is published equals what the sources deliver, looked up from the page back to the file."""
+
+import json
+import random
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import cbsodata
+import pytest
+from lxml import html
+
+from beeld.warehouse.query import ask
+from tests.loopback import LoopbackServer
+from tests.reliability.by_hand import KWB, Sources
+from tests.reliability.wire import rows_of
+from tests.reliability.worlds import CommandLine, RealRelease, complete
+
+SEED = 20_261_122
+
+
+@pytest.fixture(scope="module")
+def sources(real_data: Path) -> Sources:
+    """The raw cells, read without `beeld`."""
+    return Sources(real_data)
+
+
+@pytest.fixture(scope="module")
+def pages(real_release: RealRelease) -> dict[str, Path]:
+    """The page of every area that was rendered."""
+    return {path.parent.name: path for path in sorted((real_release.result.folder / "site" / "gebied").glob("*/index.html"))}
+
+
+def query(release: RealRelease, sql: str) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in ask(release.result.folder, sql).rows]
+
+
+# ---------------------------------------------------------------- known figures
+
+
+def test_the_release_is_complete_and_every_error_check_passed(real_release: RealRelease) -> None:
+    assert complete(real_release.settings) == real_release.result.release
+    assert real_release.result.warnings == ()
+    failed = query(real_release, "select controle from controle where not geslaagd and ernst = 'fout'")
+    assert failed == []
+    assert query(real_release, "select voorbeeld from release") == [(False,)]
+
+
+def test_the_netherlands_had_17_407_585_inhabitants_in_2020(real_release: RealRelease, beeld: CommandLine) -> None:
+    sql = "select waarde, status from waarde where gebiedscode = 'NL00' and indicator = 'aantal_inwoners' and peiljaar = 2020"
+    ending = beeld(real_release.settings, "query", sql, "--json")
+    assert ending.code == 0
+    assert json.loads(ending.out) == [{"waarde": 17407585, "status": "ok"}]
+
+
+@pytest.mark.parametrize(
+    ("soort", "count"), [("land", 1), ("gemeente", 342), ("buurt", 14574)], ids=["land", "gemeenten", "buurten"]
+)
+def test_the_division_of_2024_is_whole(soort: str, count: int, real_release: RealRelease) -> None:
+    assert query(real_release, f"select count(*), min(indeling_jaar) from gebied where soort = '{soort}'") == [(count, 2024)]
+
+
+@pytest.mark.parametrize(("gemeente", "buurten"), [("GM0748", 38), ("GM0772", 116)])
+def test_every_buurt_of_a_gemeente_has_a_page(
+    gemeente: str, buurten: int, real_release: RealRelease, pages: dict[str, Path]
+) -> None:
+    codes = {
+        code
+        for (code,) in query(
+            real_release, f"select gebiedscode from gebied where soort = 'buurt' and gemeentecode = '{gemeente}'"
+        )
+    }
+    assert len(codes) == buurten
+    assert codes <= set(pages)
+    assert gemeente in pages
+
+
+def test_bergen_op_zoom_in_2024(real_release: RealRelease) -> None:
+    rows = query(
+        real_release,
+        "select indicator, waarde from waarde where gebiedscode = 'GM0748' and peiljaar = 2024 "
+        "and indicator in ('aantal_inwoners', 'aantal_huishoudens') order by indicator",
+    )
+    assert rows == [("aantal_huishoudens", 31775), ("aantal_inwoners", 69694)]
+
+
+def test_trace_leads_to_the_cell_of_the_source(real_release: RealRelease, beeld: CommandLine, real_data: Path) -> None:
+    ending = beeld(real_release.settings, "trace", "BU07480200", "aandeel_eenzaam", "2020", "--json")
+    assert ending.code == 0
+    found = json.loads(ending.out)
+    assert (found["waarde"], found["status"], found["formule"]) == (58.0, "ok", "eenzaam")
+    (cell,) = found["bronnen"]
+    assert (cell["bron"], cell["tabel"], cell["ruwe_tekst"]) == ("rivm_gezondheid", "50090NED", "58.0")
+    key = cell["rijsleutel"]
+    row = next(
+        row
+        for row in rows_of(real_data, "50090NED", "UntypedDataSet")
+        if all(row[name].strip() == member for name, member in key.items())
+    )
+    assert key["WijkenEnBuurten"] == "BU07480200"
+    assert row[cell["kolom"]].strip() == "58.0"
+
+
+# ---------------------------------------------------------------- where there is nothing to say
+
+
+def test_no_buurt_of_amsterdam_has_enough_to_say(real_release: RealRelease) -> None:
+    """All its codes are new between 2020 and 2024, so that no figure of 2020 reaches them."""
+    rows = query(
+        real_release,
+        "select uitkomst, count(*) from integraal join gebied using (gebiedscode) "
+        "where gemeentecode = 'GM0363' and soort = 'buurt' group by uitkomst",
+    )
+    assert rows == [("te_weinig_gegevens", 517)]
+
+
+def test_crime_of_a_wijk_is_not_delivered_and_never_summed(real_release: RealRelease) -> None:
+    rows = query(
+        real_release,
+        "select count(waarde), list(distinct status order by status) from waarde join gebied using (gebiedscode) "
+        "where soort = 'wijk' and indicator = 'misdrijven_per_1000'",
+    )
+    ((values, statuses),) = rows
+    assert values == 0
+    assert set(statuses) <= {"niet_geleverd", "geen_noemer", "onbekend"}
+    crimes = "select distinct status from waarde where gebiedscode = 'WK074802' and indicator = 'misdrijven_per_1000' and peiljaar = 2024"
+    assert query(real_release, crimes) == [("niet_geleverd",)]
+
+
+def test_the_latest_year_is_the_newest_complete_one(real_release: RealRelease) -> None:
+    shares = query(
+        real_release,
+        "select indicator, peiljaar, count(waarde) / count(*) from waarde join gebied using (gebiedscode) "
+        "where soort = 'buurt' and inwoners >= 200 group by all",
+    )
+    complete_years = {
+        name: max((year for other, year, share in shares if other == name and share >= 0.8), default=None)
+        for name in {name for name, _, _ in shares}
+    }
+    stated = dict(query(real_release, "select indicator, laatste_jaar from indicator"))
+    assert {name: year for name, year in complete_years.items() if year is not None} == {
+        name: stated[name] for name, year in complete_years.items() if year is not None
+    }
+    assert stated["aandeel_eenzaam"] == 2020
+    assert stated["aantal_inwoners"] == 2024
+    assert stated["misdrijven_per_1000"] == 2024
+    assert stated["bijstand_per_1000_15_65"] == 2020
+    assert set(stated.values()) <= {2020, 2024}
+
+
+# ---------------------------------------------------------------- from the page back to the file
+
+
+def test_every_published_number_of_ten_profiles_equals_the_source(
+    pages: dict[str, Path], sources: Sources, real_release: RealRelease
+) -> None:
+    draw = random.Random(SEED)
+    chosen = [
+        code
+        for kind, number in (("BU", 7), ("WK", 2), ("GM", 1))
+        for code in draw.sample([code for code in pages if code.startswith(kind)], number)
+    ]
+    joined = Counter[str]()
+    wrong: list[str] = []
+    for code in chosen:
+        numbers = html.parse(pages[code]).xpath("//*[@data-indicator]")
+        assert len(numbers) > 100
+        for element in numbers:
+            wrong += compared(element, sources, joined, f"page of {code}")
+    assert wrong == []
+    assert joined["number"] > 1000
+    assert joined["no number"] > 20
+
+
+def compared(element: Any, sources: Sources, counts: Counter[str], where: str) -> list[str]:
+    """What is wrong with one published figure; nothing when it is what the source says."""
+    area, indicator, year = (element.get(f"data-{name}") for name in ("gebied", "indicator", "peiljaar"))
+    status, text = element.get("data-status"), element.get("data-waarde")
+    where = f"{where}: {area} {indicator} {year}"
+    expected = sources.figure(area, indicator, int(year))
+    if text is None:
+        counts["no number"] += 1
+        same_name = len({names.get(area) for names in sources.names.values()}) == 1
+        problems = [f"{where}: status ok without a number"] if status == "ok" else []
+        # Where nothing stands in the way of joining the years, no number on the page means none in the source.
+        return problems + ([f"{where}: the source has {expected}"] if expected is not None and same_name else [])
+    counts["number"] += 1
+    if status != "ok" or expected is None or abs(float(text) - expected) > 1e-9 * max(1.0, abs(expected)):
+        return [f"{where}: {text} ({status}), the source says {expected}"]
+    printed = re.search(r"-?\d[\d.]*(?:,(\d+))?", element.text_content())
+    if printed is None:
+        return [f"{where}: nothing printed in '{element.text_content()}'"]
+    shown = float(printed.group().replace(".", "").replace(",", "."))
+    unit = 10.0 ** -len(printed.group(1) or "")
+    return [] if abs(shown - expected) <= unit / 2 + 1e-9 else [f"{where}: prints {shown} for {expected}"]
+
+
+def test_every_figure_of_a_gemeente_equals_the_source(sources: Sources, real_release: RealRelease) -> None:
+    """All of Bergen op Zoom out of the warehouse, both ways: no number that the source lacks, none lost."""
+    rows = query(
+        real_release,
+        "select gebiedscode, indicator, peiljaar, waarde from waarde join gebied using (gebiedscode) "
+        "where gemeentecode = 'GM0748' and soort <> 'samengesteld' order by all",
+    )
+    assert len(rows) > 4000
+    wrong = [
+        (area, indicator, year, value, expected)
+        for area, indicator, year, value in rows
+        if (expected := sources.figure(area, indicator, year)) != pytest.approx(value, rel=1e-9, abs=1e-12)
+        and not (value is None and expected is None)
+        and sources.names[2020].get(area) == sources.names[2024].get(area)
+    ]
+    assert wrong == []
+
+
+# ---------------------------------------------------------------- another reader of the same source
+
+
+@pytest.mark.parametrize(
+    ("indicator", "column"),
+    [
+        ("aantal_inwoners", "AantalInwoners_5"),
+        ("aantal_huishoudens", "HuishoudensTotaal_28"),
+        ("afstand_huisarts", "AfstandTotHuisartsenpraktijk_105"),
+        ("stedelijkheid", "MateVanStedelijkheid_115"),
+    ],
+)
+def test_cbsodata_reads_the_same_figures(indicator: str, column: str, read_by_cbsodata: Any, real_release: RealRelease) -> None:
+    theirs = {row["Codering_3"].strip(): row[column] for row in read_by_cbsodata["rows"]}
+    ours = query(
+        real_release,
+        f"select gebiedscode, waarde from waarde where indicator = '{indicator}' and peiljaar = 2020 and status = 'ok'",
+    )
+    if not any(value is not None for value in theirs.values()):
+        assert ours == []
+        return
+    assert len(ours) > 15_000
+    assert {code: value for code, value in ours} == {code: theirs[code] for code, _ in ours}
+
+
+def test_cbsodata_reads_the_same_description(read_by_cbsodata: Any, real_release: RealRelease) -> None:
+    rows = query(real_release, "select titel, gewijzigd::varchar, rijen from bron where tabel = '84799NED'")
+    info = read_by_cbsodata["info"]
+    assert rows == [(info["Title"].strip(), info["Modified"].replace("T", " "), len(read_by_cbsodata["rows"]))]
+    units = {row["Key"]: row["Unit"] for row in read_by_cbsodata["properties"] if row["Type"] == "Topic"}
+    assert units["AantalInwoners_5"] == "aantal"
+
+
+@pytest.fixture(scope="module")
+def read_by_cbsodata(real_data: Path) -> dict[str, Any]:
+    """84799NED as the package of CBS reads it."""
+    table = KWB[2020]
+    columns = ["Codering_3", "AantalInwoners_5", "HuishoudensTotaal_28", "AfstandTotHuisartsenpraktijk_105", "MateVanStedelijkheid_115"]
+    secure = cbsodata.options.use_https
+    cbsodata.options.use_https = False
+    try:
+        with LoopbackServer(real_data, list_both=True) as server:
+            address = server.url("cbs").removeprefix("http://")
+            return {
+                "rows": cbsodata.get_data(table, select=columns, catalog_url=address),
+                "info": cbsodata.get_info(table, catalog_url=address),
+                "properties": cbsodata.get_meta(table, "DataProperties", catalog_url=address),
+            }
+    finally:
+        cbsodata.options.use_https = secure
