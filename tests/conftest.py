@@ -1,4 +1,4 @@
-"""What every test stands on: no trace of the developer's own surroundings, the small example over real HTTP, the real figures once."""
+"""What every test stands on: nothing of the developer's own surroundings, the small example over HTTP, the real figures once."""
 
 import os
 from collections.abc import Iterator
@@ -92,9 +92,7 @@ def small_server(_serving: LoopbackServer) -> Iterator[LoopbackServer]:
 
 
 @pytest.fixture(scope="session")
-def small_template(
-    _serving: LoopbackServer, example_project_folder: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def small_template(_serving: LoopbackServer, example_project_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with one release of the small example, without pages. Copy it, do not use it."""
     home = tmp_path_factory.mktemp("sjabloon") / "data"
     reset(_serving)
@@ -105,9 +103,7 @@ def small_template(
 
 
 @pytest.fixture
-def empty_world(
-    small_server: LoopbackServer, example_project_folder: Path, tmp_path: Path, fast_retries: list[float]
-) -> World:
+def empty_world(small_server: LoopbackServer, example_project_folder: Path, tmp_path: Path, fast_retries: list[float]) -> World:
     """The small example and a home in which nothing ever happened."""
     return World(small_server, example_settings(example_project_folder, small_server.environment, tmp_path / "data"))
 

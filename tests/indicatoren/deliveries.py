@@ -81,7 +81,7 @@ def archived(
         f"{name}-0002": list(rows[half:]),
     }
     for document, content in documents.items():
-        delivery.add(document, f"https://opendata.cbs.nl/{document}", json.dumps({"value": content}).encode())
+        delivery.add(document, f"https://opendata.cbs.nl/{document}", json.dumps({"value": content}).encode(), content)
     return delivery.archive(
         folder / "ruw",
         gewijzigd="2024-01-01T00:00:00",

@@ -94,9 +94,7 @@ class FaultBook:
     faults: list[Fault] = field(default_factory=list[Fault])
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def add(
-        self, kind: str, match: str | re.Pattern[str], times: int | None, after: int, options: dict[str, Any]
-    ) -> Fault:
+    def add(self, kind: str, match: str | re.Pattern[str], times: int | None, after: int, options: dict[str, Any]) -> Fault:
         """Set a fault; a kind or an option that does not exist is refused at once."""
         group = next((group for group in (RESPONSE, PAGES, TABLES) if kind in group), None)
         if group is None:

@@ -11,9 +11,7 @@ from .store import Row
 Value = Callable[[Row], Any]
 Test = Callable[[Row], bool]
 Policy = Callable[[str, str], bool]
-TOKEN = re.compile(
-    r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<number>-?\d+(?:\.\d+)?)(?![\w'])|(?P<name>[A-Za-z_]\w*)|(?P<mark>[(),]))"
-)
+TOKEN = re.compile(r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<number>-?\d+(?:\.\d+)?)(?![\w'])|(?P<name>[A-Za-z_]\w*)|(?P<mark>[(),]))")
 
 
 def _substring(text: str, start: int, length: int | None = None) -> str:

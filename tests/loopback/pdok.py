@@ -100,9 +100,7 @@ class FeaturesService:
         parameters = request.parameters
         given = dict(parameters)
         if unknown := given.keys() - KNOWN:
-            raise ProblemError(
-                400, f"unknown query parameter(s) found: {encode_query([(key, given[key]) for key in unknown])}"
-            )
+            raise ProblemError(400, f"unknown query parameter(s) found: {encode_query([(key, given[key]) for key in unknown])}")
         if given.get("f", "json") != "json":
             raise ProblemError(400, f"unknown format {given['f']}")
         crs = given.get("crs", CRS84)
@@ -209,8 +207,7 @@ def _transformed(geometries: list[Any], source: str, crs: str) -> list[Any]:
         return [rebuild(inner) for inner in part]
 
     return [
-        None if geometry is None else {**geometry, "coordinates": rebuild(geometry["coordinates"])}
-        for geometry in geometries
+        None if geometry is None else {**geometry, "coordinates": rebuild(geometry["coordinates"])} for geometry in geometries
     ]
 
 

@@ -29,18 +29,14 @@ def reaches(fault: Fault, entity_set: str) -> bool:
     return fault.kind in (PROPERTY_KINDS if entity_set == PROPERTIES else DATA_KINDS if entity_set in DATA_SETS else ())
 
 
-def with_faults(
-    book: FaultBook, rows: RowSet, table: str, entity_set: str, target: str, counting: bool = False
-) -> RowSet:
+def with_faults(book: FaultBook, rows: RowSet, table: str, entity_set: str, target: str, counting: bool = False) -> RowSet:
     """The rows as the faults leave them; kept per combination of faults.
 
     With `counting` the request is for a number of rows: faults that change it count only with `update_counts`, and
     no fault is used up.
     """
     if counting:
-        faults = [
-            fault for fault in book.present(TABLES, target, table) if reaches(fault, entity_set) and counts(fault)
-        ]
+        faults = [fault for fault in book.present(TABLES, target, table) if reaches(fault, entity_set) and counts(fault)]
     else:
         faults = book.take(TABLES, target, table, lambda fault: reaches(fault, entity_set))
     if not faults:
@@ -105,7 +101,7 @@ def _data(rows: Rows, fault: Fault, entity_set: str) -> Rows:
         case "duplicate_rows":
             return [*rows, *(_copy(row) for row in rows[: int(options.get("count", 1))])]
         case "decimal_comma":
-            columns = [options["column"]] if options.get("column") else [key for key in (rows[0] if rows else {})]
+            columns = [options["column"]] if options.get("column") else list(rows[0] if rows else {})
             for column in columns:
                 rows = _each(rows, column, _comma)
             return rows

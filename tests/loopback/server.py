@@ -69,8 +69,7 @@ class LoopbackServer:
         self._lock = threading.Lock()
         folder = DataFolder(self.data)
         self._odata = {
-            prefix: ODataService(prefix, folder, self._book, self._switches, page_size, api_cap)
-            for prefix in ("cbs", "derden")
+            prefix: ODataService(prefix, folder, self._book, self._switches, page_size, api_cap) for prefix in ("cbs", "derden")
         }
         self._pdok = FeaturesService("pdok", folder, self._book)
         self._http = _Server(self, port)
@@ -95,9 +94,7 @@ class LoopbackServer:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
         if self.errors and kind is None:
             raise RuntimeError("the loopback server itself failed:\n" + "\n".join(self.errors))

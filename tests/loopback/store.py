@@ -49,9 +49,7 @@ class RowSet:
                 found = RowSet(build(self.rows))
             self._derived[key] = found
             room = 2 * len(self.rows) + 10_000
-            while len(self._derived) > 1 and (
-                len(self._derived) > DERIVED_KEPT or sum(map(len, self._derived.values())) > room
-            ):
+            while len(self._derived) > 1 and (len(self._derived) > DERIVED_KEPT or sum(map(len, self._derived.values())) > room):
                 self._derived.popitem(last=False)
             return found
 

@@ -1,4 +1,4 @@
-"""Every figure once more, by hand: from the files of the sources, with the formulas as the catalogue words them, without `beeld`."""
+"""Every figure once more, by hand: from the files of the sources, with the formulas in the catalogue's words, without `beeld`."""
 
 import re
 from collections.abc import Iterable, Mapping

@@ -1,6 +1,6 @@
 """`beeld` on the small example in a process of its own: `python small_beeld.py PROJECT COMMAND...`.
 
-The real command line with its real exit codes; only the declarations are those of the example, which no environment variable gives.
+The real command line and its real exit codes; only the declarations are those of the example, which no variable gives.
 """
 
 import sys

@@ -102,9 +102,7 @@ def test_offline_without_an_archive_says_what_to_do(empty_world: World, beeld: C
     ],
 )
 def test_an_area_is_meant_by_code_or_by_exact_name(asked: list[str], meant: list[str], world: World) -> None:
-    inputs = gather_inputs(
-        world.settings, Options(areas=tuple(asked)), catalog_of(world.settings.project), world.look()
-    )
+    inputs = gather_inputs(world.settings, Options(areas=tuple(asked)), catalog_of(world.settings.project), world.look())
     assert list(inputs.options.areas) == meant
 
 

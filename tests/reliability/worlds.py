@@ -89,9 +89,7 @@ class World:
 
     def look(self) -> list[Delivered]:
         """Fetch what changed, without building."""
-        return fetch(
-            self.settings, Options(), catalog_of(self.settings.project), transport=None, progress=lambda _message: None
-        )
+        return fetch(self.settings, Options(), catalog_of(self.settings.project), transport=None, progress=lambda _message: None)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows of the current release."""

@@ -51,11 +51,19 @@ def catalog() -> Catalog:
     return load_catalog(project_folder())
 
 
+@pytest.fixture(scope="module")
+def two_entries() -> str:
+    """The two entries that the tests below spoil; the whole catalogue takes long to read fifty times."""
+    content = yaml.safe_load((project_folder() / "transforms" / "indicatoren.yaml").read_text(encoding="utf-8"))
+    return yaml.safe_dump({name: content[name] for name in (EENPERSOONS, EENZAAM)}, allow_unicode=True)
+
+
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A copy of the declarations that a test may spoil."""
+def project(tmp_path: Path, two_entries: str) -> Path:
+    """A copy of the declarations, with two indicators, that a test may spoil."""
     for name in ("sources", "transforms"):
         shutil.copytree(project_folder() / name, tmp_path / name)
+    (tmp_path / "transforms" / "indicatoren.yaml").write_text(two_entries, encoding="utf-8")
     return tmp_path
 
 

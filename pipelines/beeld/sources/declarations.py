@@ -132,10 +132,23 @@ class Source(Declaration):
         raise KeyError(name)
 
 
+class _UniqueKeys(yaml.SafeLoader):
+    """A safe loader that refuses a key that stands twice: a copied entry must not silently replace another."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen and key_node.tag != "tag:yaml.org,2002:merge":
+                raise yaml.constructor.ConstructorError(None, None, f"key '{key}' stands twice", key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
 def read_yaml(path: Path) -> Any:
     """The content of one YAML file; UsageError with file and line when it is not YAML."""
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return _UniqueKeys(path.read_text(encoding="utf-8")).get_single_data()
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"not readable as YAML: {error}", where=str(path), todo="Mend the file") from error
 

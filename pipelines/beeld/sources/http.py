@@ -145,21 +145,34 @@ def _receive(client: httpx.Client, url: str, where: str) -> Reply:
 
 
 def _redirect(url: str, location: str, where: str) -> str:
-    target = urljoin(url, location)
+    target = _joined(url, location)
     if origin(target) != origin(url):
         raise SourceChanged(f"redirects to another place: {safe(location)}", where=where)
     return target
 
 
 def origin(url: str) -> tuple[str, str, int | None]:
-    """Scheme, host and port: what a redirect or a next link may not change."""
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname or "", parts.port
+    """Scheme, host and port (the usual one where none is named): what a redirect or a next link may not change.
+
+    An address that is none has no origin, and so differs from every other.
+    """
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname or "", parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        return "", "", None
+
+
+def _joined(base: str, link: str) -> str:
+    try:
+        return urljoin(base, link)
+    except ValueError:  # no address at all, such as http://[::1
+        return ""
 
 
 def follow(base: str, link: str, where: str) -> str:
     """`link` (absolute or relative) as an address on the same origin as `base`; SourceChanged when it leads elsewhere."""
-    target = urljoin(base, link)
+    target = _joined(base, link)
     scheme, host, _ = origin(target)
     if origin(target) != origin(base) or (scheme != "https" and not is_loopback(host)):
         raise SourceChanged(f"next link leads to another place: {safe(link)}", where=where)
@@ -197,7 +210,7 @@ def _refuse_status(response: httpx.Response, body: bytes, where: str) -> None:
 
 def _retry_after(response: httpx.Response) -> float | None:
     value = response.headers.get("retry-after", "")
-    return float(value) if value.isdigit() else None
+    return float(value) if value.isascii() and value.isdigit() else None
 
 
 def _decode(reply: Reply, where: str) -> dict[str, Any]:

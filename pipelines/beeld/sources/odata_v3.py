@@ -25,7 +25,8 @@ from beeld.sources.http import NotFound, Rejected, follow, get_json, get_text, s
 
 UNTYPED, TYPED = "UntypedDataSet", "TypedDataSet"
 ANNUAL = re.compile(r"^(\d{4})JJ00$")
-NUMBER = re.compile(r"-?\d+(\.\d+)?")
+NUMBER = r"-?[0-9]{1,15}(\.[0-9]{1,15})?"
+"""A number as Untyped text: no decimal comma, no exponent, at most 15 digits on either side. Both Python and DuckDB read it."""
 SIGNS = frozenset({".", "-", "x", ""})
 """Untyped texts that stand for a kind of missing, or for zero."""
 DROP_REFUSED = 0.10
@@ -273,7 +274,7 @@ def _count(client: httpx.Client, url: str, selection: str, where: str) -> int | 
         text = get_text(client, f"{url}/$count?$filter={quote(selection)}", where=where).strip()
     except (NotFound, Rejected, SourceUnreachable):
         return None
-    return int(text) if text.isdigit() else None
+    return int(text) if text.isascii() and text.isdigit() else None
 
 
 def _refuse_rows(rows: list[Row], layout: Layout, seen: set[tuple[str, ...]], where: str) -> None:
@@ -297,7 +298,7 @@ def _refuse_cells(rows: list[Row], layout: Layout, source: Source, untyped: bool
             continue
         for cell in {row[key] for row in rows if type(row[key]) not in (int, float, NoneType)}:
             text = str(cell).strip()
-            if not untyped or not isinstance(cell, str) or (text not in SIGNS and not NUMBER.fullmatch(text)):
+            if not untyped or not isinstance(cell, str) or (text not in SIGNS and not re.fullmatch(NUMBER, text)):
                 raise SourceChanged(f"column {key} ({name}) holds '{safe(text)}', which is no number", where=where)
 
 

@@ -27,8 +27,6 @@ from beeld.transforms.codes import normalise
 VALID_SHARE = 0.995
 """Share of region codes that must be codes (RELIABILITY.md F32)."""
 
-NUMBER = r"-?\d{1,15}(\.\d{1,15})?"
-
 
 @dataclass(frozen=True)
 class Staged:
@@ -169,7 +167,7 @@ def _refuse_text(con: duckdb.DuckDBPyConnection, source: Source, layout: Layout,
         wrong = con.execute(
             f"""select trim("{name}") from ruw_stuk
             where not regexp_full_match(trim("{name}"), ?) and trim("{name}") not in ('.', '-', 'x', '') limit 1""",
-            [NUMBER],
+            [odata_v3.NUMBER],
         ).fetchone()
         if wrong:
             raise SourceChanged(
@@ -184,7 +182,7 @@ def _cell_sql(name: str, kind: str, untyped: bool) -> str:
         return f"case when {text} in ('', '.') then null else {text} end as {cell}"
     if not untyped:
         return f"{cell}, case when {cell} is null then 'onbekend' else 'ok' end as \"{name}_status\""
-    number = f"regexp_full_match({text}, '{NUMBER}')"
+    number = f"regexp_full_match({text}, '{odata_v3.NUMBER}')"
     return (
         f"case when {text} = '-' then 0.0 when {number} then {text}::double end as {cell}, "
         f"case when {text} = '-' or {number} then 'ok' when {text} = '.' then 'onbekend' when {text} = 'x' then 'geheim' "
