@@ -193,7 +193,7 @@ def compared(element: Any, sources: Sources, counts: Counter[str], where: str) -
         # Where nothing stands in the way of joining the years, no number on the page means none in the source.
         return problems + ([f"{where}: the source has {expected}"] if expected is not None and same_name else [])
     counts["number"] += 1
-    if status != "ok" or expected is None or abs(float(text) - expected) > 1e-9 * max(1.0, abs(expected)):
+    if status != "ok" or expected is None or not same(float(text), expected):
         return [f"{where}: {text} ({status}), the source says {expected}"]
     printed = re.search(r"-?\d[\d.]*(?:,(\d+))?", element.text_content())
     if printed is None:
@@ -201,6 +201,13 @@ def compared(element: Any, sources: Sources, counts: Counter[str], where: str) -
     shown = float(printed.group().replace(".", "").replace(",", "."))
     unit = 10.0 ** -len(printed.group(1) or "")
     return [] if abs(shown - expected) <= unit / 2 + 1e-9 else [f"{where}: prints {shown} for {expected}"]
+
+
+def same(value: float | None, expected: float | None) -> bool:
+    """Whether two figures are the same, up to the last digits of a division; none is only the same as none."""
+    if value is None or expected is None:
+        return value is None and expected is None
+    return abs(value - expected) <= 1e-9 * max(1.0, abs(expected))
 
 
 def test_every_figure_of_a_gemeente_equals_the_source(sources: Sources, real_release: RealRelease) -> None:
@@ -214,8 +221,7 @@ def test_every_figure_of_a_gemeente_equals_the_source(sources: Sources, real_rel
     wrong = [
         (area, indicator, year, value, expected)
         for area, indicator, year, value in rows
-        if (expected := sources.figure(area, indicator, year)) != pytest.approx(value, rel=1e-9, abs=1e-12)
-        and not (value is None and expected is None)
+        if not same(value, expected := sources.figure(area, indicator, year))
         and sources.names[2020].get(area) == sources.names[2024].get(area)
     ]
     assert wrong == []
@@ -229,7 +235,8 @@ def test_cbsodata_reads_the_same_figures(indicator: str, column: str, read_by_cb
     theirs = {row["Codering_3"].strip(): row[column] for row in read_by_cbsodata["rows"]}
     ours = query(
         real_release,
-        f"select gebiedscode, waarde from waarde where indicator = '{indicator}' and peiljaar = 2020 and status = 'ok'",
+        f"select gebiedscode, waarde from waarde where indicator = '{indicator}' and peiljaar = 2020 and status = 'ok' "
+        "and not starts_with(gebiedscode, 'SG-')",
     )
     if not any(value is not None for value in theirs.values()):
         assert ours == []

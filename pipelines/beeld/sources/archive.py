@@ -135,10 +135,10 @@ class Delivery:
             return load_snapshot(target)
         write_json(self.folder / SIDECAR, {k: v for k, v in asdict(snapshot).items() if k != "folder"})
         for path in sorted(self.folder.iterdir()):
-            _sync(path)
+            sync(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         self.folder.rename(target)
-        _sync(target.parent)
+        sync(target.parent)
         return snapshot
 
 
@@ -216,11 +216,12 @@ def write_json(path: Path, content: Any) -> None:
     """Write JSON with sorted keys, in one step: readers see the old or the new file."""
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.write_text(json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    _sync(temporary)
+    sync(temporary)
     os.replace(temporary, path)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Make a file or folder survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -23,7 +23,7 @@ import duckdb
 
 from beeld.errors import Busy, Damaged, UsageError
 from beeld.settings import Settings
-from beeld.sources.archive import write_json
+from beeld.sources.archive import sync, write_json
 from beeld.transforms.catalog import Catalog
 from beeld.warehouse.build import PUBLIC_TABLES, create_profile_view, create_schema
 
@@ -124,17 +124,17 @@ def publish(settings: Settings, folder: Path, release_id: str) -> Path:
         raise Damaged("the warehouse was not closed properly", where=str(folder), kept="The last release stands")
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not path.is_symlink():
-            _sync(path)
+            sync(path)
             path.chmod(0o444)
     for path in (*(p for p in folder.rglob("*") if p.is_dir()), folder):
-        _sync(path)
+        sync(path)
     settings.releases.mkdir(parents=True, exist_ok=True)
     target = settings.releases / release_id
     if target.exists():
         remove_tree(target)
     os.rename(folder, target)
     _append_order(settings, release_id)
-    _sync(settings.releases)
+    sync(settings.releases)
     switch(settings, release_id)
     return target
 
@@ -145,7 +145,7 @@ def switch(settings: Settings, release_id: str) -> None:
     temporary.unlink(missing_ok=True)
     temporary.symlink_to(Path("releases") / release_id, target_is_directory=True)
     os.replace(temporary, settings.current)
-    _sync(settings.home)
+    sync(settings.home)
 
 
 def is_complete(release: Path) -> bool:
@@ -227,11 +227,3 @@ def remove_tree(folder: Path) -> None:
         if path.is_dir():
             path.chmod(path.stat().st_mode | stat.S_IWUSR)
     shutil.rmtree(folder)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
