@@ -155,7 +155,7 @@ def render_into(folder: Path, settings: Settings, catalog: Catalog, inputs: Inpu
     """The pages of the areas that were asked for, inside the release."""
     warehouse = folder / f"{folder.name}.duckdb"
     codes = areas_to_render(warehouse, inputs.options, {union.code: union.buurten for union in catalog.unions})
-    warnings = [item.warning for item in inputs.delivered if item.warning]
+    missing = [f"{d.source.titel}, tabel {d.table.tabel}: niet geleverd." for d in inputs.delivered if d.snapshot is None]
     render_site(
         folder,
         warehouse,
@@ -163,7 +163,7 @@ def render_into(folder: Path, settings: Settings, catalog: Catalog, inputs: Inpu
         catalog=catalog,
         areas=codes,
         texts=inputs.texts,
-        warnings=warnings,
+        warnings=missing,  # only what the inputs decide: the same inputs give the same pages
         language=settings.language,
         project=settings.project,
         progress=progress,

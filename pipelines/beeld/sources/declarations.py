@@ -132,7 +132,7 @@ class Source(Declaration):
         raise KeyError(name)
 
 
-class _UniqueKeys(yaml.SafeLoader):
+class _UniqueKeys(yaml.CSafeLoader):
     """A safe loader that refuses a key that stands twice: a copied entry must not silently replace another."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:

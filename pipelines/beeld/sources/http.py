@@ -221,7 +221,7 @@ def _decode(reply: Reply, where: str) -> dict[str, Any]:
         raise SourceChanged(
             f"answers something that is not JSON: {safe(text[:200].decode('utf-8', errors='replace'))}", where=where
         )
-    if "json" not in reply.content_type.lower():
+    if reply.content_type and "json" not in reply.content_type.lower():
         raise SourceChanged(f"answers with content type '{safe(reply.content_type)}' where JSON belongs", where=where)
     try:
         content = orjson.loads(text)
