@@ -11,10 +11,9 @@ A figure joins along an unbroken chain of "unchanged" flags; where flags are mis
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
-import geopandas as gpd
 import shapely
 
 from beeld.errors import SourceChanged
@@ -22,6 +21,9 @@ from beeld.sources.declarations import Source
 from beeld.transforms.arrow import Kind, registered
 from beeld.transforms.catalog import Union
 from beeld.transforms.staging import Staged
+
+if TYPE_CHECKING:
+    import geopandas as gpd
 
 NATIONAL = "NL00"
 UNTESTED = "grens niet getoetst"

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
-import pandas as pd
 
 from beeld.sources.declarations import Source
 from beeld.transforms.arrow import Kind, registered
@@ -19,6 +18,9 @@ from beeld.transforms.catalog import Catalog, Indicator
 from beeld.transforms.formulas import Formula
 from beeld.transforms.staging import Staged
 from beeld.transforms.uncertainty import RELIABLE, Z95, rounding_variance, shrink, shrunk_rates
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 STATUS_ORDER = ("geheim", "te_klein", "onbekend", "niet_geleverd", "geen_noemer", "niet_van_toepassing")
 MIN_PEOPLE = 200

@@ -17,7 +17,6 @@ from beeld.errors import SourceChanged, UsageError
 from beeld.sources import ogc
 from beeld.sources.declarations import Source
 from beeld.sources.fetch import Delivered
-from beeld.sources.geometry import to_rd
 from beeld.transforms import areas, indicators, scores, staging, unions
 from beeld.transforms.catalog import Catalog
 from beeld.transforms.staging import Staged
@@ -148,6 +147,8 @@ def build_areas(
     con: duckdb.DuckDBPyConnection, catalog: Catalog, staged: Sequence[Staged], delivered: Sequence[Delivered]
 ) -> int:
     """`gebied`, `gebied_historie` and `werk.<bron>`; returns the year of the newest division."""
+    from beeld.sources.geometry import to_rd  # late: geopandas takes seconds, and an unchanged refresh needs no boundary
+
     defining = next(source for source in catalog.sources.values() if source.gebieden)
     newest = areas.create_areas(con, defining, [piece for piece in staged if piece.source.bron == defining.bron])
     for source in {piece.source.bron: piece.source for piece in staged}.values():
