@@ -109,7 +109,7 @@ def compute(
     """Fill every public table of the build database from the archived snapshots."""
     making = making_of(con, settings, catalog, inputs, identity, thresholds)
     making.begin()
-    for source in build.odata_sources(catalog):
+    for source in build.figure_sources(catalog):
         progress(f"reading {source.bron}")
         making.stage(source)
     progress("areas and boundaries")

@@ -31,7 +31,7 @@ def definitions(surroundings: Surroundings = load_settings) -> dg.Definitions:
         assets=[
             *(raw_asset(source) for source in catalog.sources.values()),
             inputs_asset(catalog),
-            *(basis_asset(source) for source in catalog.sources.values() if source.protocol == "odata_v3"),
+            *(basis_asset(source) for source in catalog.sources.values() if source.figures),
             areas_asset(catalog),
             waarde,
             thema_score,

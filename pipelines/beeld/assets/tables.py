@@ -26,7 +26,7 @@ def inputs_asset(catalog: Catalog) -> dg.AssetsDefinition:
 
 def areas_asset(catalog: Catalog) -> dg.AssetsDefinition:
     """`gebied`: after every basis table, and after the boundaries, which have none."""
-    tables = [["basis" if source.protocol == "odata_v3" else "ruw", bron] for bron, source in catalog.sources.items()]
+    tables = [["basis" if source.figures else "ruw", bron] for bron, source in catalog.sources.items()]
 
     @dg.asset(key=["gebied"], deps=tables, group_name="gebieden", kinds={"duckdb"})
     def gebied(run: dg.ResourceParam[Run]) -> dg.MaterializeResult[Any]:

@@ -32,13 +32,13 @@ def glance(settings: Settings, sources: Mapping[str, Source]) -> Glance:
 
     A table that the catalogue does not list has not moved. Boundaries have no catalogue: the monthly refresh looks at those.
     """
-    from beeld.sources.fetch import Catalogues, Look
+    from beeld.sources.fetch import Catalogues, Look, reader_of
     from beeld.sources.http import open_client
 
     hosts: dict[str, list[Source]] = {}
     for name, source in sources.items():
         allowed = settings.only_sources is None or name in settings.only_sources
-        if source.protocol == "odata_v3" and allowed and name not in settings.switched_off:
+        if reader_of(source).catalogued and allowed and name not in settings.switched_off:
             hosts.setdefault(source.dienst, []).append(source)
     if not hosts:
         return Glance({}, ())

@@ -95,7 +95,8 @@ class Source(Declaration):
     uitgever: str
     licentie: str
     toelichting: str = ""
-    protocol: Literal["odata_v3", "ogc_features"]
+    protocol: Identifier
+    """Name of a reader in `beeld.sources.fetch.READERS`."""
     dienst: Literal["cbs", "derden", "cbs_v4", "pdok", "pdok_wfs"]
     pad: str = ""
     verplicht: bool = False
@@ -123,6 +124,11 @@ class Source(Declaration):
             if self.tijd == "tabel" and table.peiljaar is None:
                 raise ValueError(f"table {table.tabel} needs a peiljaar: the source has no time dimension")
         return self
+
+    @property
+    def figures(self) -> bool:
+        """True for a source of figures, which has a basis table; False for one of boundaries."""
+        return bool(self.kolommen)
 
     def table(self, name: str) -> Table:
         """The declaration of one table; KeyError when it is not declared."""

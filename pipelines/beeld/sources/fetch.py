@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 
-from beeld.errors import BeeldError, SourceChanged, SourceUnreachable
+from beeld.errors import BeeldError, SourceChanged, SourceUnreachable, UsageError
 from beeld.settings import Settings
 from beeld.sources import archive, odata_v3, ogc
 from beeld.sources.archive import Snapshot
@@ -136,33 +136,86 @@ def _as_source_fault(error: BeeldError, source: Source, table: Table) -> BeeldEr
 
 
 def _look_at(look: Look, source: Source, table: Table, previous: Snapshot | None, catalogues: Catalogues) -> Delivered:
-    client = look.network()
-    raw, base = look.settings.raw, look.settings.urls[source.dienst]
-    if source.protocol == "ogc_features":
-        mark = ogc.fingerprint(client, base, source, table)
-    else:
-        entry = catalogues.entry(source, table)
-        if entry is None:
-            return _not_listed(raw, source, table, previous)
-        mark = entry.gewijzigd
+    raw, reader = look.settings.raw, reader_of(source)
+    mark = reader.mark(look, source, table, catalogues)
+    if mark is None:
+        return _not_listed(raw, source, table, previous)
     state = archive.load_state(raw, source.bron, table.tabel)
     if previous is not None and state.kenmerk == mark:
         archive.accept(raw, previous, mark)
         return Delivered(source, table, previous, "actueel")
-    snapshot = _fetch(look, source, table, previous)
+    snapshot = reader.fetch(look, source, table, previous)
     archive.accept(raw, snapshot, mark)
     return Delivered(source, table, snapshot, "actueel", fetched=True)
 
 
-def _fetch(look: Look, source: Source, table: Table, previous: Snapshot | None) -> Snapshot:
-    client = look.network()
+@dataclass(frozen=True)
+class Reader:
+    """How one protocol is read. A new protocol is an entry of READERS; a declaration chooses it by name.
+
+    `mark` gives what the service says of a table now (unchanged means: do not fetch), or None when it does not list the table.
+    `fetch` brings the whole table into the archive or raises SourceUnreachable or SourceChanged. `newest_year` reads the newest
+    peiljaar of an archived delivery.
+    """
+
+    mark: Callable[[Look, Source, Table, Catalogues], str | None]
+    fetch: Callable[[Look, Source, Table, Snapshot | None], Snapshot]
+    newest_year: Callable[[Source, Table, Snapshot], int | None]
+    catalogued: bool
+    """True when one request for the host's catalogue tells which tables changed."""
+
+
+def reader_of(source: Source) -> Reader:
+    """The reader that a source declares; UsageError for a protocol that does not exist."""
+    try:
+        return READERS[source.protocol]
+    except KeyError:
+        known = ", ".join(sorted(READERS))
+        raise UsageError(
+            f"there is no protocol '{source.protocol}'", where=f"{source.bron}.yaml", todo=f"Choose from {known}"
+        ) from None
+
+
+def _odata_mark(_look: Look, source: Source, table: Table, catalogues: Catalogues) -> str | None:
+    entry = catalogues.entry(source, table)
+    return None if entry is None else entry.gewijzigd
+
+
+def _odata_fetch(look: Look, source: Source, table: Table, previous: Snapshot | None) -> Snapshot:
     settings = look.settings
-    base, scratch = settings.urls[source.dienst], settings.build
-    if source.protocol == "ogc_features":
-        return ogc.fetch(client, base, source, table, raw=settings.raw, scratch=scratch, progress=look.progress)
     return odata_v3.fetch(
-        client, base, source, table, raw=settings.raw, scratch=scratch, previous=previous, progress=look.progress
+        look.network(),
+        settings.urls[source.dienst],
+        source,
+        table,
+        raw=settings.raw,
+        scratch=settings.build,
+        previous=previous,
+        progress=look.progress,
     )
+
+
+def _ogc_mark(look: Look, source: Source, table: Table, _catalogues: Catalogues) -> str | None:
+    return ogc.fingerprint(look.network(), look.settings.urls[source.dienst], source, table)
+
+
+def _ogc_fetch(look: Look, source: Source, table: Table, _previous: Snapshot | None) -> Snapshot:
+    settings = look.settings
+    return ogc.fetch(
+        look.network(),
+        settings.urls[source.dienst],
+        source,
+        table,
+        raw=settings.raw,
+        scratch=settings.build,
+        progress=look.progress,
+    )
+
+
+READERS: Mapping[str, Reader] = {
+    "odata_v3": Reader(_odata_mark, _odata_fetch, odata_v3.newest_year, catalogued=True),
+    "ogc_features": Reader(_ogc_mark, _ogc_fetch, ogc.newest_year, catalogued=False),
+}
 
 
 def _not_listed(raw: Path, source: Source, table: Table, previous: Snapshot | None) -> Delivered:

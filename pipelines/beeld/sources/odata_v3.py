@@ -336,3 +336,12 @@ def read_layout(snapshot: Snapshot, source: Source, table: Table) -> Layout:
 def data_set_of(snapshot: Snapshot) -> str:
     """Which data set an archived snapshot holds."""
     return UNTYPED if snapshot.names(f"{UNTYPED}-") else TYPED
+
+
+def newest_year(source: Source, table: Table, snapshot: Snapshot) -> int | None:
+    """The newest peiljaar of an archived snapshot: that of the table, or the newest year of its time dimension."""
+    if table.peiljaar is not None:
+        return table.peiljaar
+    layout = read_layout(snapshot, source, table)
+    keys = [str(row["Key"]).strip() for page in read_rows(snapshot, layout.time or "") for row in page]
+    return max((int(key[:4]) for key in keys if ANNUAL.match(key)), default=None)

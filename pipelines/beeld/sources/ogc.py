@@ -151,3 +151,8 @@ def read_features(snapshot: Snapshot, years: tuple[int, ...]) -> Iterator[Featur
     available = {feature.year for feature in found}
     year = next((year for year in years if year in available), None)
     yield from (feature for feature in found if feature.year == year)
+
+
+def newest_year(_source: Source, table: Table, snapshot: Snapshot) -> int | None:
+    """The year of the boundaries that a release would use."""
+    return next((feature.year for feature in read_features(snapshot, table.jaren)), None)

@@ -9,7 +9,7 @@ onbekend; a topic that is empty for every area of a year niet_geleverd, and so i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -262,3 +262,7 @@ def _mark_undelivered(con: duckdb.DuckDBPyConnection, source: Source, table: Tab
                   group by peiljaar having bool_and("{name}_status" = ?))""",
                 [table.tabel, table.tabel, empty],
             )
+
+
+STAGERS: Mapping[str, Callable[[duckdb.DuckDBPyConnection, Source, Table, Snapshot, int], Staged]] = {"odata_v3": stage}
+"""Protocol -> how its archived deliveries become rows of `basis.<bron>`; a new protocol is an entry here and in READERS."""

@@ -100,7 +100,7 @@ class Making:
 
     def _pieces(self) -> list[Staged]:
         """What was staged, in the order of the declarations, whatever the order in which that happened."""
-        declared = [source.bron for source in odata_sources(self.catalog)]
+        declared = [source.bron for source in figure_sources(self.catalog)]
         if missing := [name for name in declared if name not in self.staged]:
             raise _out_of_order(", ".join(f"basis.{name}" for name in missing))
         return [piece for name in declared for piece in self.staged[name]]
@@ -114,9 +114,9 @@ def _out_of_order(missing: str) -> UsageError:
     return UsageError(f"{missing} was not built in this run", todo="Run all steps; a build database serves one run only")
 
 
-def odata_sources(catalog: Catalog) -> list[Source]:
+def figure_sources(catalog: Catalog) -> list[Source]:
     """The sources that have a table in `basis`."""
-    return [source for source in catalog.sources.values() if source.protocol == "odata_v3"]
+    return [source for source in catalog.sources.values() if source.figures]
 
 
 def open_build(path: Path) -> duckdb.DuckDBPyConnection:
@@ -134,10 +134,11 @@ def create_schema(con: duckdb.DuckDBPyConnection, project: Path) -> None:
 
 
 def stage_source(con: duckdb.DuckDBPyConnection, source: Source, delivered: Sequence[Delivered], year_from: int) -> list[Staged]:
-    """`basis.<bron>` from the delivered tables of one OData source."""
+    """`basis.<bron>` from the delivered tables of one source of figures."""
     staging.create_basis(con, source)
+    stage = staging.STAGERS[source.protocol]
     return [
-        staging.stage(con, source, item.table, item.snapshot, year_from)
+        stage(con, source, item.table, item.snapshot, year_from)
         for item in delivered
         if item.source.bron == source.bron and item.snapshot is not None
     ]
@@ -155,7 +156,7 @@ def build_areas(
         areas.link(con, source, newest)
     frames: dict[str, Any] = {}
     for item in delivered:
-        if item.source.protocol == "ogc_features" and item.snapshot is not None and item.table.soort is not None:
+        if not item.source.figures and item.snapshot is not None and item.table.soort is not None:
             where = f"{item.source.bron} {item.table.tabel}"
             frames[item.table.soort] = to_rd(ogc.read_features(item.snapshot, item.table.jaren), where)
     areas.add_boundaries(con, frames)

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from beeld.settings import Settings
-from beeld.sources import archive, odata_v3, ogc
-from beeld.sources.archive import Snapshot
-from beeld.sources.declarations import Source, Table
+from beeld.sources import archive
+from beeld.sources.fetch import reader_of
 from beeld.transforms.catalog import Catalog
 
 
@@ -37,24 +36,13 @@ def table_statuses(settings: Settings, catalog: Catalog) -> Iterator[TableStatus
             yield TableStatus(
                 source.bron,
                 table.tabel,
-                newest_year(source, table, snapshot) if snapshot else None,
+                reader_of(source).newest_year(source, table, snapshot) if snapshot else None,
                 (snapshot.gewijzigd or None) if snapshot else None,
                 snapshot.opgehaald if snapshot else None,
                 _days_since(snapshot.opgehaald) if snapshot else None,
                 status,
                 state.laatste_fout or None,
             )
-
-
-def newest_year(source: Source, table: Table, snapshot: Snapshot) -> int | None:
-    """The newest peiljaar that a snapshot holds."""
-    if table.peiljaar is not None:
-        return table.peiljaar
-    if source.protocol == "ogc_features":
-        return next((feature.year for feature in ogc.read_features(snapshot, table.jaren)), None)
-    layout = odata_v3.read_layout(snapshot, source, table)
-    keys = [str(row["Key"]).strip() for page in odata_v3.read_rows(snapshot, layout.time or "") for row in page]
-    return max((int(key[:4]) for key in keys if odata_v3.ANNUAL.match(key)), default=None)
 
 
 def _days_since(stamp: str) -> int:
