@@ -50,6 +50,8 @@ format: $(VENV)/.ready
 
 nightly: $(VENV)/.ready
 	$(BIN)/python -m pytest -q -m "nightly or benchmark" $(PYTEST_ARGS)
+	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -q tests/property
+	$(BIN)/python -m tests.benchmarks.bench_refresh --national
 
 # New pins only where pyproject.toml asks for them; `make lock UPGRADE=1` takes the newest of everything.
 lock: $(VENV)/.uv

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,6 @@ from tests.loopback import Fault, LoopbackServer
 from tests.reliability.worlds import TABLES, CommandLine, World, complete, copy_home, example_settings
 
 ROOT = Path(__file__).parents[2]
-KILLS = 20
 SEED = 20_261_122
 
 
@@ -97,7 +97,9 @@ def order(home: Path, project: Path, server: LoopbackServer) -> dict[str, object
 # ---------------------------------------------------------------- a whole refresh, killed
 
 
-def test_sigkill_at_twenty_moments_of_a_refresh(
+@pytest.mark.parametrize("kills", [20, pytest.param(200, marks=pytest.mark.nightly)])
+def test_sigkill_at_random_moments_of_a_refresh(
+    kills: int,
     forks: list[ForkServer],
     example_data: Path,
     example_project_folder: Path,
@@ -105,7 +107,7 @@ def test_sigkill_at_twenty_moments_of_a_refresh(
     tmp_path: Path,
 ) -> None:
     draw = random.Random(SEED)
-    shares = [(number + draw.random()) / KILLS for number in range(KILLS)]
+    shares = [(number + draw.random()) / kills for number in range(kills)]
     draw.shuffle(shares)
     with ThreadPoolExecutor(len(forks)) as pool:
         lots = [shares[start :: len(forks)] for start in range(len(forks))]
@@ -114,8 +116,8 @@ def test_sigkill_at_twenty_moments_of_a_refresh(
             pool.map(lambda job: kill_many(*job, example_data, example_project_folder), zip(forks, homes, lots, strict=True))
         )
     killed = [status for lot in ended for status in lot]
-    assert len(killed) == KILLS
-    assert killed.count(-signal.SIGKILL) >= KILLS * 0.8, "the moments lie within the run"
+    assert len(killed) == kills
+    assert killed.count(-signal.SIGKILL) >= kills * 0.8, "the moments lie within the run"
 
 
 def kill_many(fork: ForkServer, home: Path, shares: list[float], data: Path, project: Path) -> list[int]:
@@ -128,7 +130,7 @@ def kill_many(fork: ForkServer, home: Path, shares: list[float], data: Path, pro
         duration = time.monotonic() - started
         for number, share in enumerate(shares):
             before = complete(settings)
-            server.set_modified("50090NED", f"2026-10-{number + 1:02d}T02:00:00")
+            server.set_modified("50090NED", f"{date(2027, 1, 1) + timedelta(days=number)}T02:00:00")
             process = fork.start(**order(home, project, server))
             time.sleep(share * duration)
             kill(process)
