@@ -186,11 +186,15 @@ def load_sources(folder: Path) -> dict[str, Source]:
     return sources
 
 
+INVENTED = "Beeld van de Wijk (verzonnen voorbeeld)"
+"""Who publishes the embedded example: nobody else may be named as the source of invented figures."""
+
+
 def with_example_expectations(sources: Mapping[str, Source], path: Path) -> dict[str, Source]:
     """The sources with the expectations of the embedded example instead of those of the real tables.
 
     `path` is `sources/voorbeeld.yaml`: bron -> tabel -> verwacht. A table that it does not name keeps no expectation at all,
-    because a band of the real Netherlands means nothing for an invented country.
+    because a band of the real Netherlands means nothing for an invented country. The publisher becomes INVENTED.
     """
     overrides: dict[str, dict[str, Any]] = read_yaml(path) or {}
     result: dict[str, Source] = {}
@@ -200,5 +204,5 @@ def with_example_expectations(sources: Mapping[str, Source], path: Path) -> dict
             table.model_copy(update={"verwacht": validated(Expected, own.get(table.tabel, {}), path, f"{name}.{table.tabel}")})
             for table in source.tabellen
         )
-        result[name] = source.model_copy(update={"tabellen": tables})
+        result[name] = source.model_copy(update={"tabellen": tables, "uitgever": INVENTED})
     return result
