@@ -2,13 +2,16 @@
 
 import re
 import time
+from pathlib import Path
 
 import pytest
 
 from beeld.errors import UsageError
-from beeld.refresh import Options, gather_inputs
+from beeld.refresh import Options, fetch, gather_inputs
+from beeld.transforms.catalog import load_catalog
 from beeld.warehouse.release import read_manifest
-from tests.reliability.worlds import CommandLine, RealRelease, World, catalog_of, complete
+from tests.loopback import LoopbackServer
+from tests.reliability.worlds import CommandLine, RealRelease, World, catalog_of, complete, example_settings
 
 NEWER = "2026-09-02T02:00:00"
 
@@ -123,3 +126,15 @@ def test_an_area_that_does_not_exist_is_wrong_use(text: str, world: World, beeld
     assert len(ending.lines) == 1
     assert "beeld find" in ending.err
     assert complete(world.settings) == before
+
+
+def test_a_listed_untyped_data_set_that_does_not_exist_is_no_obstacle(
+    example_data: Path, example_project_folder: Path, tmp_path: Path
+) -> None:
+    with LoopbackServer(example_data, list_both=True) as server:
+        settings = example_settings(example_project_folder, server.environment, tmp_path)
+        delivered = fetch(settings, Options(), load_catalog(settings.project), transport=None, progress=lambda _: None)
+        assert any("UntypedDataSet" in entry.path and entry.status == 404 for entry in server.log)
+    typed = {d.table.tabel for d in delivered if d.snapshot and d.snapshot.names("TypedDataSet-")}
+    assert "84799NED" in typed
+    assert all(d.status == "actueel" for d in delivered)

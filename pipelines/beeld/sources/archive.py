@@ -119,6 +119,10 @@ class Delivery:
         said = hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
         self.documents.append(Document(name, url, hashlib.sha256(body).hexdigest(), said, len(body), now()))
 
+    def has(self, prefix: str) -> bool:
+        """True when a document was kept whose name starts with `prefix`."""
+        return any(document.naam.startswith(prefix) for document in self.documents)
+
     def archive(self, raw: Path, *, gewijzigd: str, licentie: str, url: str, titel: str, rijen: int) -> Snapshot:
         """Move the delivery into the archive and return it; the same bytes and Modified keep their old place."""
         digest = hashlib.sha256()

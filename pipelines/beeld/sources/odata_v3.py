@@ -101,8 +101,8 @@ def _fetch_once(
     data_set = UNTYPED if UNTYPED in sets else TYPED
     try:
         rows = _store_data(client, root, data_set, source, layout, members, info, delivery, where, progress)
-    except NotFound:
-        if data_set == TYPED or sets - {UNTYPED, TYPED}:
+    except (NotFound, Rejected):  # some tables list an UntypedDataSet that they do not have
+        if data_set == TYPED or delivery.has(UNTYPED):
             raise
         rows = _store_data(client, root, TYPED, source, layout, members, info, delivery, where, progress)
     _refuse_national_row(table, members[layout.region], where)
