@@ -5,6 +5,7 @@ This module is the one place that knows the order of the steps; each step is a p
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -142,13 +143,16 @@ def publish(
     progress: Progress,
 ) -> Path:
     """Write the checked build database as a release, render its pages and make it current."""
-    folder = settings.build / identity.id
+    # a folder of this run alone: what a killed run still draws can never end up in it
+    folder = settings.build / f"uitgave-{os.getpid()}" / identity.id
     progress("writing the release")
     release.write_release(con, folder, identity.id, catalog, settings.project)
     if inputs.options.render:
         render_into(folder, settings, catalog, inputs, progress)
     release.write_manifest(folder, manifest_of(inputs, identity, thresholds))
-    return release.publish(settings, folder, identity.id)
+    published = release.publish(settings, folder, identity.id)
+    folder.parent.rmdir()
+    return published
 
 
 def render_into(folder: Path, settings: Settings, catalog: Catalog, inputs: Inputs, progress: Progress) -> None:

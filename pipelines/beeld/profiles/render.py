@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
@@ -180,8 +182,20 @@ def _spread(tasks: Sequence[Drawing]) -> Iterator[Drawn]:
     if workers < 2 or len(tasks) < POOL_FROM:
         yield from map(_draw_gemeente, tasks)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    context = get_context("spawn")
+    with ProcessPoolExecutor(workers, context, initializer=_end_with_parent, initargs=(os.getpid(),)) as pool:
         yield from pool.map(_draw_gemeente, tasks)
+
+
+def _end_with_parent(parent: int) -> None:
+    """Make this process end when the one that started it is gone: an orphan would go on drawing into a folder of a later run."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.2)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _draw_gemeente(task: Drawing) -> Drawn:

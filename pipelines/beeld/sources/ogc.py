@@ -58,22 +58,18 @@ def fetch(
     scratch: Path,
     progress: Callable[[str], None],
 ) -> Snapshot:
-    """Fetch the newest of the declared years that the collection has; SourceChanged when it has none of them."""
+    """Fetch the newest of the declared years that the collection has; SourceChanged when it has none of them.
+
+    A service that does not know the question `jaarcode` is asked for everything; the year is chosen when it is read.
+    """
     where = f"{source.bron} {table.tabel}"
-    for year in table.jaren:
+    collection = f"{base}{source.pad}/collections/{table.tabel}"
+    crs = f"&crs={quote(RD_NEW, safe='')}"
+    for question in (*(f"{crs}&jaarcode={year}" for year in table.jaren), crs, ""):
         delivery = Delivery(scratch, source.bron, table.tabel)
-        query = f"f=json&limit={LIMIT}&crs={quote(RD_NEW, safe='')}&jaarcode={year}"
-        url = f"{base}{source.pad}/collections/{table.tabel}/items?{query}"
-        count = _store(client, url, table, delivery, where, progress)
+        count = _store(client, f"{collection}/items?f=json&limit={LIMIT}{question}", table, delivery, where, progress)
         if count:
-            return delivery.archive(
-                raw,
-                gewijzigd="",
-                licentie=source.licentie,
-                url=f"{base}{source.pad}/collections/{table.tabel}",
-                titel=source.titel,
-                rijen=count,
-            )
+            return delivery.archive(raw, gewijzigd="", licentie=source.licentie, url=collection, titel=source.titel, rijen=count)
     raise SourceChanged(f"has no features of {', '.join(map(str, table.jaren))}", where=where)
 
 
