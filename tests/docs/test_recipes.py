@@ -9,6 +9,7 @@ import pytest
 import yaml
 from lxml import html
 
+from beeld.sources.declarations import INVENTED
 from beeld.sources.example import EXAMPLE_AREA
 from beeld.warehouse.read import open_warehouse, warehouse_file
 
@@ -74,7 +75,7 @@ def test_figures_of_the_new_source_are_the_cells_of_its_sample(warehouse: duckdb
             [NEW_SOURCE],
         ).fetchall()
         source = con.execute("select uitgever, licentie, rijen, status from bron where bron = 'bibliotheek'").fetchone()
-    assert source == ("CBS", "CC BY 4.0", len(rows), "actueel")
+    assert source == (INVENTED, "CC BY 4.0", len(rows), "actueel"), "the example names no real publisher"
     tops = {code: top for code, top, *_ in found if code in cells}
     assert tops == {code: None if cell in (".", "x") else float(cell) for code, cell in cells.items()}
     words = {".": "onbekend", "x": "geheim"}
