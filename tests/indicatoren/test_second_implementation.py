@@ -18,6 +18,7 @@ from beeld.transforms.catalog import Catalog
 from beeld.transforms.staging import Staged
 from beeld.warehouse.read import open_warehouse, warehouse_file
 from tests.indicatoren import drawn, second
+from tests.reliability.worlds import RealRelease
 
 BUURTEN, PER_GEMEENTE, YEAR = 360, 24, 2024
 WRONG = ("onbekend", "geheim", "niet_van_toepassing", "niet_geleverd", "te_klein")
@@ -158,13 +159,9 @@ def test_scores_signals_and_outcomes_are_the_same(build: duckdb.DuckDBPyConnecti
     assert reached == {"geen", "aandacht", "sterk", "kracht"}
 
 
-def test_a_real_release_is_the_same(request: pytest.FixtureRequest) -> None:
+def test_a_real_release_is_the_same(real_release: RealRelease) -> None:
     """The same comparison on the real figures of the country."""
-    try:
-        made = request.getfixturevalue("real_release")
-    except pytest.FixtureLookupError:
-        pytest.skip("there is no fixture real_release")
-    with closing(open_warehouse(warehouse_file(made.result.folder))) as con:
+    with closing(open_warehouse(warehouse_file(real_release.result.folder))) as con:
         own = con.execute("select bool_and(d.release = r.release) from drempel as d cross join release as r").fetchall()
         counts = second.compare(con, own_thresholds=bool(own[0][0]))
     assert counts["scores"] > 100_000

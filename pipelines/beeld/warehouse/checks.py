@@ -226,13 +226,14 @@ def _part_checks(source: Source, table: Table) -> list[Check]:
 
 def _hierarchy_check(source: Source, table: Table, name: str) -> Check:
     base = source.kolommen[name].afronding
-    per_cell, own = (4, 4) if base == 5 else (5, 5) if base == 10 else (0, 0)
+    own = rounding_bound(base, 0)
+    per_cell = rounding_bound(base, 1) - own
     return Check(
         f"wijken_{source.bron}_{table.tabel.lower()}_{name}",
         source.bron,
         name,
         WAARSCHUWING,
-        f"de som van de buurten ligt binnen de afronding ({per_cell} per buurt) van hun wijk",
+        f"de som van de buurten ligt binnen de afronding ({per_cell:g} per buurt) van hun wijk",
         f"""select greatest(abs(sum(b."{name}") - any_value(w."{name}")) - {per_cell} * count(*) - {own}, 0) as buiten
         from basis."{source.bron}" as b
         join basis."{source.bron}" as w
