@@ -20,9 +20,9 @@ import pytest
 from beeld.sources.archive import Snapshot
 from beeld.sources.columns import Layout
 from beeld.sources.declarations import Source, Table
-from beeld.transforms import areas, codes, indicators, staging
+from beeld.transforms import areas, codes, indicators
+from beeld.transforms.basis import Staged, create_basis
 from beeld.transforms.catalog import Catalog, Indicator
-from beeld.transforms.staging import Staged
 from beeld.warehouse import build
 
 Row = dict[str, str]
@@ -84,7 +84,7 @@ def staged_like(source: Source, table: Table, columns: Iterable[str], years: Seq
 def insert_basis(con: duckdb.DuckDBPyConnection, cells: Cells, division: int, names: Mapping[str, str]) -> Staged:
     """Put drawn cells into `basis.<bron>` as staging would."""
     source, table = cells.source, Table(tabel=f"GETEKEND_{cells.source.bron}", indeling_jaar=division)
-    staging.create_basis(con, source)
+    create_basis(con, source)
     for (code, year), drawn in cells.rows.items():
         values: list[object] = [table.tabel, code, names[code], year, division, False, False]
         for name, column in source.kolommen.items():

@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 
 from beeld.sources.declarations import Source, Table
-from beeld.transforms import areas, indicators, scores, staging
+from beeld.transforms import areas, indicators, scores
+from beeld.transforms.basis import Staged, create_basis
 from beeld.transforms.catalog import Catalog
-from beeld.transforms.staging import Staged
 from beeld.warehouse.read import open_warehouse, warehouse_file
 from tests.indicatoren import drawn, second
 from tests.reliability.worlds import RealRelease
@@ -76,7 +76,7 @@ def _basis(source: Source, chance: random.Random) -> pd.DataFrame:
 def frames(catalog: Catalog) -> dict[str, pd.DataFrame]:
     """Random source cells: seed fixed, a few hundred areas."""
     chance = random.Random(20261122)
-    return {name: _basis(source, chance) for name, source in catalog.sources.items() if source.protocol == "odata_v3"}
+    return {name: _basis(source, chance) for name, source in catalog.sources.items() if source.figures}
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def build(project: Path, catalog: Catalog, frames: dict[str, pd.DataFrame]) -> I
         staged: list[Staged] = []
         for name, frame in frames.items():
             source = catalog.sources[name]
-            staging.create_basis(con, source)
+            create_basis(con, source)
             con.register("cellen", frame)
             con.execute(f'insert into basis."{name}" by name select * from cellen')
             con.unregister("cellen")

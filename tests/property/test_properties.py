@@ -16,7 +16,7 @@ from beeld.settings import project_folder
 from beeld.transforms import codes
 from beeld.transforms.catalog import Catalog, load_catalog
 from beeld.transforms.formulas import parse
-from beeld.transforms.staging import _cell_sql  # what every cell of every source goes through
+from beeld.transforms.staging_odata_v3 import _cell_sql  # what every cell of every source goes through
 from beeld.transforms.unions import COVERAGE, Part, combine, coverage
 
 PROFILE = settings(

@@ -13,7 +13,8 @@ from shapely.geometry import box
 from beeld.errors import SourceChanged
 from beeld.settings import project_folder
 from beeld.sources.declarations import Source, Table
-from beeld.transforms import areas, staging
+from beeld.transforms import areas
+from beeld.transforms.basis import create_basis
 from beeld.transforms.catalog import Union
 from tests.indicatoren import drawn
 
@@ -56,7 +57,7 @@ def build(con: duckdb.DuckDBPyConnection, divisions: Mapping[int, Division]) -> 
     """`basis.kwb`, `gebied` and `gebied_historie` from divisions: year -> code -> (name, flag)."""
     tables = {year: Table(tabel=f"KWB{year}", peiljaar=year, indeling_jaar=year) for year in divisions}
     source = kwb(*tables.values())
-    staging.create_basis(con, source)
+    create_basis(con, source)
     for year, division in divisions.items():
         for code, (name, flag) in division.items():
             con.execute(
@@ -155,7 +156,7 @@ def test_a_source_that_does_not_name_its_division(con: duckdb.DuckDBPyConnection
     """The police: equal code and name, and the reason says which of the two is lacking."""
     _, newest = build(con, {2024: {"BU00140000": ("A", "1"), "BU00140001": ("B", "1"), "BU00140002": ("C", "1")}})
     police = kwb(Table(tabel="POL")).model_copy(update={"bron": "politie"})
-    staging.create_basis(con, police)
+    create_basis(con, police)
     for code, name in (("BU00140000", "A"), ("BU00140001", "Een heel andere buurt")):
         con.execute(
             """insert into basis.politie (tabel, gebiedscode, naam, peiljaar, voorlopig, getypeerd, aantal_inwoners,
@@ -210,7 +211,7 @@ def test_areas_and_their_parents(con: duckdb.DuckDBPyConnection) -> None:
 
 def test_no_division_at_all(con: duckdb.DuckDBPyConnection) -> None:
     source = kwb(Table(tabel="KWB"))
-    staging.create_basis(con, source)
+    create_basis(con, source)
     with pytest.raises(SourceChanged, match="no table that defines areas"):
         areas.create_areas(con, source, [])
 

@@ -15,7 +15,7 @@ import pytest
 from beeld.errors import ChecksFailed
 from beeld.settings import project_folder
 from beeld.sources.declarations import Expected, KnownValue, Parts
-from beeld.transforms import staging
+from beeld.transforms.basis import create_basis
 from beeld.transforms.catalog import Catalog, load_catalog
 from beeld.warehouse import checks
 from tests.indicatoren import drawn
@@ -43,7 +43,7 @@ def con(_great_expectations: None, catalog: Catalog) -> Iterator[duckdb.DuckDBPy
     with closing(drawn.open_database(project_folder())) as connection:
         rows = [{"gebiedscode": code} for code in AREAS]
         drawn.insert_areas(connection, rows, 2020)
-        staging.create_basis(connection, catalog.sources["cbs_kwb"])
+        create_basis(connection, catalog.sources["cbs_kwb"])
         yield connection
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from beeld.errors import SourceChanged
 from beeld.transforms import staging
-from beeld.transforms.staging import Staged
+from beeld.transforms.basis import Staged, create_basis
 from tests.indicatoren import deliveries
 from tests.indicatoren.deliveries import row
 
@@ -32,7 +32,7 @@ def stage(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> Stage:
 
     def run(rows: Sequence[Mapping[str, Any]], *, year_from: int = 2000, **options: Any) -> Staged:
         source = deliveries.source()
-        staging.create_basis(con, source)
+        create_basis(con, source)
         return staging.stage(con, source, source.tabellen[0], deliveries.archived(tmp_path, rows, **options), year_from)
 
     return run
@@ -180,7 +180,7 @@ def test_duplicate_rows_are_refused(stage: Stage) -> None:
 
 def test_one_area_in_two_tables_of_a_source_is_refused(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     source = deliveries.source(tabellen=[{"tabel": "PROEF"}, {"tabel": "TWEEDE"}])
-    staging.create_basis(con, source)
+    create_basis(con, source)
     first = deliveries.archived(tmp_path, [row("BU00140000", "5")])
     second = deliveries.archived(tmp_path, [row("BU00140000", "6")], table="TWEEDE")
     staging.stage(con, source, source.tabellen[0], first, 2000)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from beeld.errors import BeeldError
 from beeld.settings import Settings
-from beeld.sources.declarations import Source
+from beeld.sources.declarations import Source, Table
 
 if TYPE_CHECKING:
     from beeld.sources.fetch import Catalogues
@@ -35,11 +35,12 @@ def glance(settings: Settings, sources: Mapping[str, Source]) -> Glance:
     from beeld.sources.fetch import Catalogues, Look, reader_of
     from beeld.sources.http import open_client
 
-    hosts: dict[str, list[Source]] = {}
+    hosts: dict[str, list[tuple[Source, Table]]] = {}
     for name, source in sources.items():
         allowed = settings.only_sources is None or name in settings.only_sources
-        if reader_of(source).catalogued and allowed and name not in settings.switched_off:
-            hosts.setdefault(source.dienst, []).append(source)
+        for table in source.tabellen if allowed and name not in settings.switched_off else ():
+            if reader_of(source, table).catalogued:
+                hosts.setdefault(source.service(table).dienst, []).append((source, table))
     if not hosts:
         return Glance({}, ())
     with open_client() as client, ThreadPoolExecutor(len(hosts)) as pool:
@@ -50,16 +51,15 @@ def glance(settings: Settings, sources: Mapping[str, Source]) -> Glance:
     return Glance(dict(sorted(moved.items())), tuple(fault for part in seen for fault in part.faults))
 
 
-def _glance_at_host(settings: Settings, sources: list[Source], catalogues: Catalogues) -> Glance:
+def _glance_at_host(settings: Settings, tables: list[tuple[Source, Table]], catalogues: Catalogues) -> Glance:
     from beeld.sources import archive
 
     moved: dict[str, str] = {}
     try:
-        for source in sources:
-            for table in source.tabellen:
-                entry = catalogues.entry(source, table)
-                if entry and entry.gewijzigd != archive.load_state(settings.raw, source.bron, table.tabel).kenmerk:
-                    moved[table.tabel] = entry.gewijzigd
+        for source, table in tables:
+            entry = catalogues.entry(source, table)
+            if entry and entry.gewijzigd != archive.load_state(settings.raw, source.bron, table.tabel).kenmerk:
+                moved[table.tabel] = entry.gewijzigd
     except BeeldError as error:
         return Glance(moved, (error.message,))
     return Glance(moved, ())

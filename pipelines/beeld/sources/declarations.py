@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -14,6 +15,7 @@ from beeld.errors import UsageError
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 TableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]+([_-][A-Za-z0-9]+)*$")]
 """A table or collection as its source names it; it becomes part of SQL, of a path and of a URL."""
+ServiceName = Literal["cbs", "derden", "cbs_v4", "pdok", "pdok_wfs"]
 AreaCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}[0-9A-Z]{2,8}$")]
 
 
@@ -84,7 +86,20 @@ class Table(Declaration):
     """Kind of area of an OGC collection."""
     jaren: tuple[int, ...] = ()
     """Years to ask an OGC collection for, best first."""
+    protocol: Identifier | None = None
+    """Another reader than that of the source, for a table that exists in another form only."""
+    dienst: ServiceName | None = None
+    pad: str | None = None
     verwacht: Expected = Expected()
+
+
+@dataclass(frozen=True)
+class Service:
+    """How one table is reached: the name of its reader, the service in `settings.SERVICES` and the path under its address."""
+
+    protocol: str
+    dienst: str
+    pad: str
 
 
 class Source(Declaration):
@@ -97,7 +112,7 @@ class Source(Declaration):
     toelichting: str = ""
     protocol: Identifier
     """Name of a reader in `beeld.sources.fetch.READERS`."""
-    dienst: Literal["cbs", "derden", "cbs_v4", "pdok", "pdok_wfs"]
+    dienst: ServiceName
     pad: str = ""
     verplicht: bool = False
     gebieden: bool = False
@@ -129,6 +144,11 @@ class Source(Declaration):
     def figures(self) -> bool:
         """True for a source of figures, which has a basis table; False for one of boundaries."""
         return bool(self.kolommen)
+
+    def service(self, table: Table) -> Service:
+        """How a table is reached: as the table says, else as the source says."""
+        pad = self.pad if table.pad is None else table.pad
+        return Service(table.protocol or self.protocol, table.dienst or self.dienst, pad)
 
     def table(self, name: str) -> Table:
         """The declaration of one table; KeyError when it is not declared."""

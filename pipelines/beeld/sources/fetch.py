@@ -89,15 +89,14 @@ class Catalogues:
 
     def entry(self, source: Source, table: Table) -> odata_v3.CatalogueEntry | None:
         """What the host's catalogue says of a table, None when it does not list it. Raises what reading the catalogue raised."""
-        known = self._read.get(source.dienst)
+        service = source.service(table).dienst
+        known = self._read.get(service)
         if known is None:
             try:
-                known = odata_v3.catalogue(
-                    self._look.network(), self._look.settings.urls[source.dienst], f"{source.bron} catalogue"
-                )
+                known = odata_v3.catalogue(self._look.network(), self._look.settings.urls[service], f"{source.bron} catalogue")
             except BeeldError as error:
                 known = error
-            self._read[source.dienst] = known
+            self._read[service] = known
         if isinstance(known, BeeldError):
             raise known
         return known.get(table.tabel.lower())
@@ -136,7 +135,7 @@ def _as_source_fault(error: BeeldError, source: Source, table: Table) -> BeeldEr
 
 
 def _look_at(look: Look, source: Source, table: Table, previous: Snapshot | None, catalogues: Catalogues) -> Delivered:
-    raw, reader = look.settings.raw, reader_of(source)
+    raw, reader = look.settings.raw, reader_of(source, table)
     mark = reader.mark(look, source, table, catalogues)
     if mark is None:
         return _not_listed(raw, source, table, previous)
@@ -165,15 +164,14 @@ class Reader:
     """True when one request for the host's catalogue tells which tables changed."""
 
 
-def reader_of(source: Source) -> Reader:
-    """The reader that a source declares; UsageError for a protocol that does not exist."""
+def reader_of(source: Source, table: Table) -> Reader:
+    """The reader that is declared for a table; UsageError for a protocol that does not exist."""
+    protocol = source.service(table).protocol
     try:
-        return READERS[source.protocol]
+        return READERS[protocol]
     except KeyError:
         known = ", ".join(sorted(READERS))
-        raise UsageError(
-            f"there is no protocol '{source.protocol}'", where=f"{source.bron}.yaml", todo=f"Choose from {known}"
-        ) from None
+        raise UsageError(f"there is no protocol '{protocol}'", where=f"{source.bron}.yaml", todo=f"Choose from {known}") from None
 
 
 def _odata_mark(_look: Look, source: Source, table: Table, catalogues: Catalogues) -> str | None:
@@ -185,7 +183,7 @@ def _odata_fetch(look: Look, source: Source, table: Table, previous: Snapshot | 
     settings = look.settings
     return odata_v3.fetch(
         look.network(),
-        settings.urls[source.dienst],
+        settings.urls[source.service(table).dienst],
         source,
         table,
         raw=settings.raw,
@@ -196,14 +194,14 @@ def _odata_fetch(look: Look, source: Source, table: Table, previous: Snapshot | 
 
 
 def _ogc_mark(look: Look, source: Source, table: Table, _catalogues: Catalogues) -> str | None:
-    return ogc.fingerprint(look.network(), look.settings.urls[source.dienst], source, table)
+    return ogc.fingerprint(look.network(), look.settings.urls[source.service(table).dienst], source, table)
 
 
 def _ogc_fetch(look: Look, source: Source, table: Table, _previous: Snapshot | None) -> Snapshot:
     settings = look.settings
     return ogc.fetch(
         look.network(),
-        settings.urls[source.dienst],
+        settings.urls[source.service(table).dienst],
         source,
         table,
         raw=settings.raw,

@@ -41,7 +41,7 @@ def fingerprint(client: httpx.Client, base: str, source: Source, table: Table) -
     """
     where = f"{source.bron} {table.tabel}"
     try:
-        _, content = get_json(client, f"{base}{source.pad}/collections/{table.tabel}?f=json", where=where)
+        _, content = get_json(client, f"{base}{source.service(table).pad}/collections/{table.tabel}?f=json", where=where)
     except NotFound:
         return "geen beschrijving"
     steady = {key: content.get(key) for key in ("id", "title", "updated", "extent", "itemType", "storageCrs")}
@@ -63,7 +63,7 @@ def fetch(
     A service that does not know the question `jaarcode` is asked for everything; the year is chosen when it is read.
     """
     where = f"{source.bron} {table.tabel}"
-    collection = f"{base}{source.pad}/collections/{table.tabel}"
+    collection = f"{base}{source.service(table).pad}/collections/{table.tabel}"
     crs = f"&crs={quote(RD_NEW, safe='')}"
     for question in (*(f"{crs}&jaarcode={year}" for year in table.jaren), crs, ""):
         delivery = Delivery(scratch, source.bron, table.tabel)

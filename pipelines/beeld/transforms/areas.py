@@ -19,8 +19,8 @@ import shapely
 from beeld.errors import SourceChanged
 from beeld.sources.declarations import Source
 from beeld.transforms.arrow import Kind, registered
+from beeld.transforms.basis import Staged
 from beeld.transforms.catalog import Union
-from beeld.transforms.staging import Staged
 
 if TYPE_CHECKING:
     import geopandas as gpd

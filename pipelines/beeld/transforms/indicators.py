@@ -14,9 +14,9 @@ import duckdb
 
 from beeld.sources.declarations import Source
 from beeld.transforms.arrow import Kind, registered
+from beeld.transforms.basis import Staged
 from beeld.transforms.catalog import Catalog, Indicator
 from beeld.transforms.formulas import Formula
-from beeld.transforms.staging import Staged
 from beeld.transforms.uncertainty import RELIABLE, Z95, rounding_variance, shrink, shrunk_rates
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from beeld.sources import ogc
 from beeld.sources.declarations import Source
 from beeld.sources.fetch import Delivered
 from beeld.transforms import areas, indicators, scores, staging, unions
+from beeld.transforms.basis import Staged, create_basis
 from beeld.transforms.catalog import Catalog
-from beeld.transforms.staging import Staged
 
 PUBLIC_TABLES = (
     "gebied",
@@ -135,10 +135,9 @@ def create_schema(con: duckdb.DuckDBPyConnection, project: Path) -> None:
 
 def stage_source(con: duckdb.DuckDBPyConnection, source: Source, delivered: Sequence[Delivered], year_from: int) -> list[Staged]:
     """`basis.<bron>` from the delivered tables of one source of figures."""
-    staging.create_basis(con, source)
-    stage = staging.STAGERS[source.protocol]
+    create_basis(con, source)
     return [
-        stage(con, source, item.table, item.snapshot, year_from)
+        staging.stage(con, source, item.table, item.snapshot, year_from)
         for item in delivered
         if item.source.bron == source.bron and item.snapshot is not None
     ]

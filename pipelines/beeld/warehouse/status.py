@@ -36,7 +36,7 @@ def table_statuses(settings: Settings, catalog: Catalog) -> Iterator[TableStatus
             yield TableStatus(
                 source.bron,
                 table.tabel,
-                reader_of(source).newest_year(source, table, snapshot) if snapshot else None,
+                reader_of(source, table).newest_year(source, table, snapshot) if snapshot else None,
                 (snapshot.gewijzigd or None) if snapshot else None,
                 snapshot.opgehaald if snapshot else None,
                 _days_since(snapshot.opgehaald) if snapshot else None,
