@@ -26,7 +26,7 @@ LOCK := --universal --python-version 3.11 --fork-strategy fewest --generate-hash
 sync = $(BIN)/uv pip sync --quiet --require-hashes --python $(1)/bin/python $(2) \
 	|| $(1)/bin/python -m pip install --quiet --require-hashes -r $(2)
 
-.PHONY: help demo test check format nightly lock wheel-test clean
+.PHONY: help demo test check format docs nightly lock wheel-test clean
 
 help:
 	@grep -E '^#   ' Makefile | cut -c5-
@@ -47,6 +47,9 @@ check: $(VENV)/.ready
 format: $(VENV)/.ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(VENV)/.ready
+	$(BIN)/python -m tests.docs.write
 
 nightly: $(VENV)/.ready
 	$(BIN)/python -m pytest -q -m "nightly or benchmark" $(PYTEST_ARGS)

@@ -40,6 +40,16 @@ hypothesis_settings.register_profile("nightly", max_examples=20_000, deadline=No
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many faults of sources were tried, and whether each ended as it should: refused, and no wrong number published."""
+    passed, failed = (
+        sum("bronfout" in report.keywords for report in terminalreporter.getreports(outcome) if report.when == "call")
+        for outcome in ("passed", "failed")
+    )
+    if passed or failed:
+        terminalreporter.write_line(f"source faults: {passed + failed} cases, {failed} did not end as they should")
+
+
 @pytest.fixture(autouse=True)
 def own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test reads or writes the developer's `BEELD_HOME`, follows a base URL of the shell, or reports to anyone."""

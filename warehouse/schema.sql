@@ -144,7 +144,7 @@ comment on column bron.gewijzigd is 'Wanneer de bron de tabel voor het laatst wi
 comment on column bron.opgehaald is 'Wanneer deze levering is opgehaald (UTC).';
 comment on column bron.sha256 is 'Vingerafdruk van de gearchiveerde levering.';
 comment on column bron.rijen is 'Aantal rijen van de levering.';
-comment on column bron.status is 'actueel of niet_geleverd.';
+comment on column bron.status is 'actueel, verouderd (de bron is sindsdien niet te lezen; deze levering is de laatste goede), niet_geleverd of vervangen (een nieuwere editie is geleverd).';
 
 create table thema_score (
   gebiedscode varchar not null,

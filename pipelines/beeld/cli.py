@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict, astuple, fields, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -18,6 +18,9 @@ from rich.table import Table as RichTable
 from beeld import METHOD_VERSION, __version__
 from beeld.errors import BeeldError, ChecksFailed, Damaged, UsageError
 from beeld.settings import load_settings
+
+if TYPE_CHECKING:
+    from beeld.sources.meter import Meter
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 messages = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
@@ -65,21 +68,12 @@ def root(
 
 
 @contextmanager
-def progress() -> Generator[Callable[[str], None]]:
-    """A callback that shows the step at hand when stderr is a terminal, and is silent otherwise."""
-    if not messages.is_terminal:
-        yield _silent
-        return
-    with messages.status("starting") as status:
+def progress() -> Generator[Meter]:
+    """Shows the step at hand and the tables that are being fetched when stderr is a terminal, and is silent otherwise."""
+    from beeld.sources.meter import metering
 
-        def update(message: str) -> None:
-            status.update(message)
-
-        yield update
-
-
-def _silent(_message: str) -> None:
-    """Progress that nobody watches."""
+    with metering(messages) as meter:
+        yield meter
 
 
 def show_warnings(warnings: tuple[str, ...]) -> None:
@@ -105,7 +99,7 @@ def refresh(
     settings = load_settings()
     options = Options(tuple(area or ()), all_areas, year_from or settings.year_from, offline, not no_render, strict, recalibrate)
     with progress() as report:
-        result = run(settings, options, progress=report)
+        result = run(settings, options, progress=report, watch=report.table)
     show_warnings(result.warnings)
     messages.print(
         f"release {result.release} published" if result.new else f"nothing has changed: release {result.release} stands"
@@ -125,7 +119,7 @@ def demo() -> None:
     settings = replace(settings, home=settings.home / "voorbeeld", example=True, only_sources=None, switched_off=frozenset())
     with progress() as report, example_transport() as transport:
         settings = replace(settings, urls=load_settings({}).urls)
-        result = run(settings, Options((EXAMPLE_AREA,)), transport=transport, progress=report)
+        result = run(settings, Options((EXAMPLE_AREA,)), transport=transport, progress=report, watch=report.table)
     show_warnings(result.warnings)
     messages.print(f'example published: invented figures. To ask it questions: BEELD_HOME={settings.home} beeld query "..."')
     typer.echo(str(result.folder / "site" / "index.html"))
@@ -181,20 +175,25 @@ def status(as_json: Json = False) -> None:
 
 @app.command()
 def check(
-    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", hidden=True)] = None,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="A delivery of a gemeente or partner (CSV or XLSX).")
+    ] = None,
     rebuild: Annotated[
         str | None, typer.Option("--rebuild", metavar="ID", help="Build a release again from the archive and compare.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Validate the declarations and the current release: hashes, schema and expectations."""
+    """Validate the declarations and the current release: hashes, schema and expectations; with FILE: a delivery."""
+    if file is not None:
+        if rebuild is not None:
+            raise UsageError("a file and --rebuild are two different questions", todo="Ask them one at a time")
+        check_delivery(file, as_json)
+        return
     from beeld.refresh import rebuild_differences
     from beeld.transforms.catalog import load_catalog
     from beeld.warehouse.inspect import inspect_release
     from beeld.warehouse.read import current_release
 
-    if file is not None:
-        raise UsageError("deliveries of partners and gemeenten cannot be checked by this version", where=str(file))
     settings = load_settings()
     load_catalog(settings.project, settings.home)
     if rebuild is not None:
@@ -223,6 +222,22 @@ def check(
         )
     if not passed:
         raise ChecksFailed("checks of severity fout failed", where=str(current_release(settings)))
+
+
+def check_delivery(file: Path, as_json: bool) -> None:
+    """Print the findings on a delivery; DeliveryRefused (exit 6) when one of severity fout failed. Nothing is stored."""
+    from beeld.sources.delivery import check_file
+
+    checked = check_file(file)
+    rows = checked.as_rows()
+    if as_json:
+        typer.echo(json.dumps({"geslaagd": checked.passed, "controles": rows}, ensure_ascii=False))
+    else:
+        wrong = [row for row in rows if not row["geslaagd"]]
+        typer.echo(f"{len(rows)} checks, {len(wrong)} not passed")
+        if wrong:
+            show_table(list(rows[0]), [list(row.values()) for row in wrong])
+    checked.refuse()
 
 
 @app.command()
@@ -296,6 +311,27 @@ def rollback(release_id: Annotated[str | None, typer.Argument(metavar="[ID]", he
     settings = load_settings()
     with exclusive(settings, "beeld rollback"):
         typer.echo(go_back(settings, release_id))
+
+
+@app.command()
+def diff(
+    before: Annotated[str, typer.Argument(metavar="A", help="See beeld releases.")],
+    after: Annotated[str, typer.Argument(metavar="B")],
+    as_json: Json = False,
+) -> None:
+    """What changed from release A to B: inputs, settings, and how many figures are new, revised or withdrawn."""
+    from beeld.warehouse.diff import compare
+
+    found = compare(load_settings(), before, after)
+    if as_json:
+        typer.echo(found.as_json())
+        return
+    if found.instellingen:
+        typer.echo(f"anders ingesteld: {', '.join(found.instellingen)}")
+    for title, rows in (("invoer", found.invoer), ("cijfers", found.cijfers), ("uitkomsten", found.uitkomsten)):
+        typer.echo(f"{title}: {'' if rows else 'geen verschil'}")
+        if rows:
+            show_table([field.name for field in fields(rows[0])], [list(astuple(row)) for row in rows])
 
 
 @app.command()

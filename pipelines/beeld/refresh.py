@@ -16,11 +16,16 @@ import duckdb
 from beeld.errors import UsageError
 from beeld.profiles.render import chosen_renderers, render_site
 from beeld.settings import Settings
-from beeld.sources.fetch import Delivered, Look, deliveries
+from beeld.sources.fetch import SUPERSEDED, Delivered, Look, deliveries, warnings_of
 from beeld.sources.http import Transport, open_client
+from beeld.sources.progress import TableProgress
+from beeld.sources.questions import gemeenten_of
+from beeld.transforms import drift
 from beeld.transforms.catalog import Catalog, load_catalog
+from beeld.transforms.codes import normalise
 from beeld.warehouse import build, checks, release
 from beeld.warehouse.inputs import (
+    STALE,
     Inputs,
     Options,
     Thresholds,
@@ -30,6 +35,7 @@ from beeld.warehouse.inputs import (
     identify,
     inputs_of_manifest,
     manifest_of,
+    region_names,
     resolve_area,
     thresholds_of,
     thresholds_of_release,
@@ -37,6 +43,7 @@ from beeld.warehouse.inputs import (
 from beeld.warehouse.read import current_release, open_warehouse, warehouse_file
 
 Progress = Callable[[str], None]
+Watch = Callable[[TableProgress], None]
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,7 @@ def refresh(
     *,
     transport: Transport | None = None,
     progress: Progress = lambda _m: None,
+    watch: Watch | None = None,
 ) -> Result:
     """Fetch what changed, build, check and publish; a refresh without news keeps the current release.
 
@@ -66,9 +74,9 @@ def refresh(
     with release.exclusive(settings, "beeld refresh"):
         release.sweep(settings)
         catalog = load_catalog(settings.project, settings.home, example=settings.example)
-        delivered = fetch(settings, options, catalog, transport=transport, progress=progress)
+        delivered = fetch(settings, options, catalog, transport=transport, progress=progress, watch=watch)
         inputs = gather_inputs(settings, options, catalog, delivered)
-        warnings = tuple(item.warning for item in delivered if item.warning)
+        warnings = warnings_of(delivered)
         thresholds = thresholds_of(settings, options, catalog)
         known = existing_release(settings, inputs, thresholds)
         if known is not None:
@@ -79,13 +87,39 @@ def refresh(
 
 
 def fetch(
-    settings: Settings, options: Options, catalog: Catalog, *, transport: Transport | None, progress: Progress
+    settings: Settings,
+    options: Options,
+    catalog: Catalog,
+    *,
+    transport: Transport | None,
+    progress: Progress,
+    watch: Watch | None = None,
 ) -> list[Delivered]:
-    """Look at every source (or, offline, at the archive alone) and return how each declared table stands."""
+    """Look at every source (or, offline, at the archive alone) and return how each declared table stands.
+
+    `watch` hears of every page; without it `progress` hears the same as text.
+    """
     if options.offline:
         return deliveries(Look(settings, None, options.strict, progress), catalog.sources)
-    with open_client(transport) as client:
-        return deliveries(Look(settings, client, options.strict, progress), catalog.sources)
+    with open_client(transport, only_here=settings.redirected) as client:
+        look = Look(settings, client, options.strict, progress, watch, judge=drift.judge)
+        return deliveries(look, catalog.sources, lambda found: asked_gemeenten(settings, options, catalog, found))
+
+
+def asked_gemeenten(settings: Settings, options: Options, catalog: Catalog, found: Sequence[Delivered]) -> tuple[str, ...] | None:
+    """The gemeenten that the asked areas lie in, by the names of the newest table that defines areas; None when all are asked.
+
+    UsageError for an area that does not exist. Where no such table was delivered only codes are understood.
+    """
+    areas = options.areas or settings.areas
+    if options.all_areas or not areas:
+        return None
+    unions = {union.code: union for union in catalog.unions}
+    defining = [item for item in found if item.source.gebieden and item.snapshot is not None]
+    names = region_names(max(defining, key=lambda item: item.table.indeling_jaar or 0)) if defining else {}
+    names |= {code: union.naam for code, union in unions.items()}
+    codes = [code if (code := normalise(text)) is not None and not defining else resolve_area(text, names) for text in areas]
+    return gemeenten_of(codes, {code: union.buurten for code, union in unions.items()})
 
 
 def build_release(settings: Settings, catalog: Catalog, inputs: Inputs, thresholds: Thresholds, progress: Progress) -> Path:
@@ -95,7 +129,9 @@ def build_release(settings: Settings, catalog: Catalog, inputs: Inputs, threshol
         compute(con, settings, catalog, inputs, identity, thresholds, progress)
         progress("checking")
         checks.run_checks(con, catalog)
-        return publish(con, settings, catalog, inputs, identity, thresholds, progress)
+        folder = write(con, settings, catalog, identity, progress)
+    # the build is closed, so that drawing has its memory
+    return publish(folder, settings, catalog, inputs, identity, thresholds, progress)
 
 
 def compute(
@@ -133,8 +169,21 @@ def making_of(
     return build.Making(con, catalog, settings.project, identity, inputs.delivered, inputs.options.year_from, thresholds.rows)
 
 
+def write(
+    con: duckdb.DuckDBPyConnection, settings: Settings, catalog: Catalog, identity: build.Release, progress: Progress
+) -> Path:
+    """Write the checked build database as a release that nobody sees yet; returns its folder.
+
+    It stands in a folder of this run alone: what a killed run still draws can never end up in it.
+    """
+    folder = settings.build / f"uitgave-{os.getpid()}" / identity.id
+    progress("writing the release")
+    release.write_release(con, folder, identity.id, catalog, settings.project)
+    return folder
+
+
 def publish(
-    con: duckdb.DuckDBPyConnection,
+    folder: Path,
     settings: Settings,
     catalog: Catalog,
     inputs: Inputs,
@@ -142,11 +191,7 @@ def publish(
     thresholds: Thresholds,
     progress: Progress,
 ) -> Path:
-    """Write the checked build database as a release, render its pages and make it current."""
-    # a folder of this run alone: what a killed run still draws can never end up in it
-    folder = settings.build / f"uitgave-{os.getpid()}" / identity.id
-    progress("writing the release")
-    release.write_release(con, folder, identity.id, catalog, settings.project)
+    """Render the pages of a release that was written, and make it current."""
     if inputs.options.render:
         render_into(folder, settings, catalog, inputs, progress)
     release.write_manifest(folder, manifest_of(inputs, identity, thresholds))
@@ -159,7 +204,6 @@ def render_into(folder: Path, settings: Settings, catalog: Catalog, inputs: Inpu
     """The pages of the areas that were asked for, inside the release."""
     warehouse = folder / f"{folder.name}.duckdb"
     codes = areas_to_render(warehouse, inputs.options, {union.code: union.buurten for union in catalog.unions})
-    missing = [f"{d.source.titel}, tabel {d.table.tabel}: niet geleverd." for d in inputs.delivered if d.snapshot is None]
     render_site(
         folder,
         warehouse,
@@ -167,11 +211,31 @@ def render_into(folder: Path, settings: Settings, catalog: Catalog, inputs: Inpu
         catalog=catalog,
         areas=codes,
         texts=inputs.texts,
-        warnings=missing,  # only what the inputs decide: the same inputs give the same pages
+        warnings=source_notes(inputs.delivered),
         language=settings.language,
         project=settings.project,
         progress=progress,
     )
+
+
+def source_notes(delivered: Sequence[Delivered]) -> list[str]:
+    """What the index says of the sources, in Dutch: what was never delivered, one line per source, and what is not up to date.
+
+    Only what the inputs decide stands here: the same inputs give the same pages.
+    """
+    notes: list[str] = []
+    for source in {item.source.bron: item.source for item in delivered}.values():
+        own = [item for item in delivered if item.source.bron == source.bron]
+        missing = [item.table.tabel for item in own if item.snapshot is None and item.status != SUPERSEDED]
+        if missing:
+            tables = "tabel" if len(missing) == 1 else "tabellen"
+            notes.append(f"{source.titel}, {tables} {', '.join(missing)}: niet geleverd.")
+        notes += [
+            f"{source.titel}, tabel {item.table.tabel}: niet bijgewerkt. De bron was niet te lezen; wat hier staat is ouder."
+            for item in own
+            if item.status == STALE
+        ]
+    return notes
 
 
 def areas_to_render(warehouse: Path, options: Options, unions: Mapping[str, Sequence[str]]) -> list[str]:

@@ -48,6 +48,19 @@ class Settings:
     switched_off: frozenset[str] = frozenset()
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
     example: bool = False
+    addresses: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Addresses of `BEELD_URLS`: service -> base URL, for services that a source declares itself."""
+    files: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Source -> path of a local file that is read instead of its service (`[bestanden]` in beeld.toml)."""
+
+    def address(self, service: str, declared: Mapping[str, str]) -> str:
+        """The base URL of a service: that of a contract service, else the one in `BEELD_URLS`, else the one declared."""
+        return self.urls.get(service) or self.addresses.get(service) or _base_url(service, declared[service])
+
+    @property
+    def redirected(self) -> bool:
+        """True when a service is redirected to this machine (a mirror, a test): then no host elsewhere is asked for anything."""
+        return any(is_loopback(urlsplit(url).hostname or "") for url in self.urls.values())
 
     @property
     def raw(self) -> Path:
@@ -90,7 +103,22 @@ def load_settings(environment: Mapping[str, str] | None = None, folder: Path | N
         language=str(table.get("taal", "nl")),
         switched_off=frozenset(name for name, on in _table(table, "bronnen").items() if on is False),
         texts={code: {k: str(v) for k, v in _table(_table(table, "teksten"), code).items()} for code in _table(table, "teksten")},
+        addresses=_addresses(env.get("BEELD_URLS", "")),
+        files={name: str(path) for name, path in _table(table, "bestanden").items()},
     )
+
+
+def _addresses(text: str) -> dict[str, str]:
+    """`eindhoven=https://..., leefbaarometer=https://...` as a mapping; UsageError for anything else."""
+    found: dict[str, str] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, sign, url = part.partition("=")
+        if not sign or not name.strip().isidentifier() or name.strip() in SERVICES:
+            raise UsageError(
+                f"BEELD_URLS holds '{part}'", todo="Write service=address, for services without a variable of their own"
+            )
+        found[name.strip()] = _base_url(f"BEELD_URLS: {name.strip()}", url.strip())
+    return found
 
 
 def _read_toml(path: Path | None) -> dict[str, Any]:

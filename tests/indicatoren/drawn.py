@@ -20,7 +20,7 @@ import pytest
 from beeld.sources.archive import Snapshot
 from beeld.sources.columns import Layout
 from beeld.sources.declarations import Source, Table
-from beeld.transforms import areas, codes, indicators
+from beeld.transforms import areas, chains, codes, indicators
 from beeld.transforms.basis import Staged, create_basis
 from beeld.transforms.catalog import Catalog, Indicator
 from beeld.warehouse import build
@@ -98,6 +98,7 @@ def insert_areas(con: duckdb.DuckDBPyConnection, rows: Sequence[Row], division: 
     """`gebied` with every drawn area, and an empty `werk.indeling`; returns the names."""
     con.execute("create schema if not exists werk")
     con.execute("create table werk.indeling (gebiedscode varchar, indeling_jaar integer, naam varchar, wijziging varchar)")
+    chains.create_chains(con, division)
     people = {row["gebiedscode"]: row.get("inwoners", "1000") for row in rows}
     classes = {row["gebiedscode"]: row.get("klasse", "3") for row in rows}
     for code, inhabitants in people.items():

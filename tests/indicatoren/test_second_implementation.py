@@ -7,12 +7,13 @@ import random
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
 import pytest
 
-from beeld.sources.declarations import Source, Table
+from beeld.sources.declarations import LOWER, UPPER, Source, Table
 from beeld.transforms import areas, indicators, scores
 from beeld.transforms.basis import Staged, create_basis
 from beeld.transforms.catalog import Catalog
@@ -68,8 +69,17 @@ def _basis(source: Source, chance: random.Random) -> pd.DataFrame:
                 row[name], row[f"{name}_status"] = (None, "onbekend") if chance.random() < 0.03 else (chance.randint(1, 5), "ok")
             else:
                 row[name], row[f"{name}_status"] = _cell(name, chance, sparse[name])
-        rows.append(row)
+        rows.append(_with_ordered_bounds(row))
     return pd.DataFrame(rows)
+
+
+def _with_ordered_bounds(row: dict[str, Any]) -> dict[str, Any]:
+    """Published bounds the right way round: a source that has them inverted is refused (margins.refuse_inverted)."""
+    for low in [name for name in row if name.endswith(LOWER)]:
+        high = low.removesuffix(LOWER) + UPPER
+        if row[low] is not None and row[high] is not None and row[low] > row[high]:
+            row[low], row[high] = row[high], row[low]
+    return row
 
 
 @pytest.fixture(scope="module")

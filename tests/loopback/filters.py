@@ -1,4 +1,4 @@
-"""The part of OData v3 `$filter` that CBS understands, compiled to a function of a row."""
+"""The part of `$filter` that CBS understands, compiled to a function of a row: of OData v3, and with `lists` of v4."""
 
 import operator
 import re
@@ -16,6 +16,10 @@ TOKEN = re.compile(r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<number>-?\d+(?:\.\d+)?)(
 
 def _substring(text: str, start: int, length: int | None = None) -> str:
     return text[start:] if length is None else text[start : start + length]
+
+
+def _contains(text: str, part: str) -> bool:
+    return part in text
 
 
 COMPARE: dict[str, Callable[[Any, Any], bool]] = {
@@ -53,12 +57,12 @@ class Operand:
     test: str | None = None
 
 
-def compile_filter(text: str, policy: Policy) -> Test:
+def compile_filter(text: str, policy: Policy, lists: bool = False) -> Test:
     """Compile a filter. `policy(column, operation)` says whether a clause counts; one that does not is always true.
 
-    The policy may raise to refuse the whole query.
+    The policy may raise to refuse the whole query. With `lists` it may say `in (...)` and `contains`, as v4 does and v3 does not.
     """
-    parser = _Parser(text, policy)
+    parser = _Parser(text, policy, lists)
     test = parser.either()
     if parser.position != len(parser.tokens):
         raise FilterError(f"unexpected {parser.tokens[parser.position][1]!r} in filter")
@@ -66,8 +70,9 @@ def compile_filter(text: str, policy: Policy) -> Test:
 
 
 class _Parser:
-    def __init__(self, text: str, policy: Policy) -> None:
+    def __init__(self, text: str, policy: Policy, lists: bool) -> None:
         self.policy = policy
+        self.lists = lists
         self.tokens: list[tuple[str, str]] = []
         self.position = 0
         place, text = 0, text.rstrip()
@@ -113,6 +118,8 @@ class _Parser:
             self.take(")")
             return test
         left = self.operand()
+        if self.lists and self.peek() == ("name", "in"):
+            return self.listed(left)
         if self.peek()[1] in COMPARE:
             name = self.take()[1]
             right = self.operand()
@@ -123,6 +130,20 @@ class _Parser:
         if left.test is None:
             raise FilterError("a comparison is missing")
         return self.counted(left.columns, left.test, left.value)
+
+    def listed(self, left: Operand) -> Test:
+        self.take()
+        self.take("(")
+        members = [self.take()]
+        while self.peek() == ("mark", ","):
+            self.take()
+            members.append(self.take())
+        self.take(")")
+        if any(kind != "text" for kind, _ in members):
+            raise FilterError("a list holds something that is no text")
+        texts = frozenset(text[1:-1].replace("''", "'") for _, text in members)
+        value = left.value
+        return self.counted(left.columns, "in", lambda row: value(row) in texts)
 
     def counted(self, columns: frozenset[str], operation: str, test: Test) -> Test:
         counts = [self.policy(column, operation) for column in sorted(columns)]
@@ -147,6 +168,8 @@ class _Parser:
 
     def call(self, name: str) -> Operand:
         function = TESTS.get(name) or TEXTS.get(name)
+        if self.lists and name == "contains":
+            function = _contains
         if function is None:
             raise FilterError(f"an unknown function with name {name!r} was found")
         self.take("(")
@@ -157,7 +180,8 @@ class _Parser:
         self.take(")")
         columns = frozenset[str]().union(*(argument.columns for argument in arguments))
         values = [argument.value for argument in arguments]
-        missing = False if name in TESTS else None
+        testing = function in (*TESTS.values(), _contains)
+        missing = False if testing else None
 
         def value(row: Row) -> Any:
             given = [each(row) for each in values]
@@ -166,7 +190,7 @@ class _Parser:
             except (AttributeError, TypeError):
                 return missing
 
-        return Operand(value, columns, name if name in TESTS else None)
+        return Operand(value, columns, name if testing else None)
 
 
 def _safe(compare: Callable[[Any, Any], bool], left: Any, right: Any) -> bool:

@@ -139,6 +139,10 @@ class FeaturesService:
         body = around(head, "features", fragment, {})
         return Response(200, "application/geo+json", body, {"Content-Crs": f"<{crs}>"})
 
+    def boundaries(self, kind: str, crs: str) -> RowSet:
+        """Every boundary of one kind, of every year, in a reference system."""
+        return self._features(kind, crs)
+
     def _features(self, kind: str, crs: str) -> RowSet:
         files = self.folder.geo_files(kind)
         documents = [load(file.path, "features") for file in files]

@@ -15,12 +15,27 @@ from typing import Any, ClassVar, Self
 
 from .faults import RESPONSE, Fault, FaultBook, modify_response, replace_response
 from .odata import API_CAP, ODataService
-from .pdok import FeaturesService
+from .odata_v4 import HOST as V4_HOST
+from .odata_v4 import PAGE as V4_PAGE
+from .odata_v4 import ODataV4Service
+from .pdok import ROOT, FeaturesService
+from .portals import WebService
 from .store import DataFolder
+from .wfs import LayersService
 from .wire import Request, Response, Switches, gzip_join
 
-PREFIXES = {"cbs": "opendata.cbs.nl", "derden": "dataderden.cbs.nl", "pdok": "api.pdok.nl"}
-DATA_PAGE = re.compile(r"/(?:Untyped|Typed)DataSet$|/collections/[^/]+/items$")
+PREFIXES = {"cbs": "opendata.cbs.nl", "derden": "dataderden.cbs.nl", "cbs_v4": V4_HOST, "pdok": "api.pdok.nl"}
+OTHERS = {
+    "leefbaarometer": "geo.leefbaarometer.nl",
+    "leefbaarometer_bestanden": "www.leefbaarometer.nl",
+    "eindhoven": "data.eindhoven.nl",
+    "ckan": "ckan.voorbeeld.nl",
+    "jive": "jive.voorbeeld.nl",
+}
+"""Services whose address a source declares itself: name and host; `ckan` and `jive` exist in tests only."""
+WEB = {"pdok": "api.pdok.nl", "wfs": "service.pdok.nl", **OTHERS}
+PREFIXES |= WEB
+DATA_PAGE = re.compile(r"/(?:Untyped|Typed)DataSet$|/Observations$|/CSV/CBS/nl/[^/]+$|/collections/[^/]+/items$|/exports/csv$")
 
 
 @dataclass(frozen=True)
@@ -36,11 +51,12 @@ class LogEntry:
     @property
     def is_data_page(self) -> bool:
         """Whether it asked for a page of a data set or for OGC items."""
-        return self.method == "GET" and DATA_PAGE.search(self.path) is not None
+        wfs = "request=GetFeature" in self.query and "resultType=hits" not in self.query
+        return self.method == "GET" and (wfs or DATA_PAGE.search(self.path) is not None)
 
 
 class LoopbackServer:
-    """CBS OData v3 (both hosts) and PDOK OGC API Features on 127.0.0.1, out of a data folder.
+    """CBS OData v3 (both hosts), v4 and PDOK OGC API Features on 127.0.0.1, out of a data folder.
 
     Use as a context manager, or call `start()` and `stop()`. Everything may be changed while it runs.
     """
@@ -51,6 +67,7 @@ class LoopbackServer:
         *,
         port: int = 0,
         page_size: int = 10_000,
+        v4_page_size: int = V4_PAGE,
         api_cap: int = API_CAP,
         list_both: bool = False,
     ) -> None:
@@ -71,7 +88,12 @@ class LoopbackServer:
         self._odata = {
             prefix: ODataService(prefix, folder, self._book, self._switches, page_size, api_cap) for prefix in ("cbs", "derden")
         }
+        self._v4 = ODataV4Service("cbs_v4", self.data, self._book, self._switches, v4_page_size)
         self._pdok = FeaturesService("pdok", folder, self._book)
+        self._web = {
+            prefix: WebService(self.data, host, LayersService(self.data, host, self._book, self._pdok.boundaries, folder))
+            for prefix, host in WEB.items()
+        }
         self._http = _Server(self, port)
         self._thread: threading.Thread | None = None
 
@@ -105,7 +127,7 @@ class LoopbackServer:
         return int(self._http.server_address[1])
 
     def url(self, prefix: str) -> str:
-        """The base address of a host: cbs, derden, pdok (v4 and wfs answer 404)."""
+        """The base address of a host, by a prefix of PREFIXES."""
         return f"http://127.0.0.1:{self.port}/{prefix}"
 
     @property
@@ -114,9 +136,10 @@ class LoopbackServer:
         return {
             "BEELD_CBS_URL": self.url("cbs"),
             "BEELD_DERDEN_URL": self.url("derden"),
-            "BEELD_CBS_V4_URL": self.url("v4"),
+            "BEELD_CBS_V4_URL": self.url("cbs_v4"),
             "BEELD_PDOK_URL": self.url("pdok"),
             "BEELD_PDOK_WFS_URL": self.url("wfs"),
+            "BEELD_URLS": ",".join(f"{name}={self.url(name)}" for name in OTHERS),
         }
 
     @property
@@ -208,6 +231,10 @@ class LoopbackServer:
         base = self.url(prefix)
         if prefix in self._odata:
             return self._odata[prefix].answer(request, base)
+        if prefix == "cbs_v4":
+            return self._v4.answer(request, base)
+        if prefix in self._web and (prefix != "pdok" or request.segments[1 : 1 + len(ROOT)] != ROOT):
+            return self._web[prefix].answer(request, base)
         if prefix == "pdok":
             return self._pdok.answer(request, base)
         response = Response(404, "text/plain; charset=utf-8")
@@ -232,7 +259,12 @@ def _table(request: Request) -> str | None:
     parts = request.segments
     if len(parts) > 3 and parts[1].casefold() in ("odatafeed", "odataapi"):
         return parts[3]
-    return parts[parts.index("collections") + 1] if "collections" in parts[:-1] else None
+    if parts[:1] == ["cbs_v4"] and len(parts) > 4 and parts[3] in ("CBS", "nl"):
+        return parts[4]
+    if "collections" in parts[:-1]:
+        return parts[parts.index("collections") + 1]
+    layer = next((value for key, value in request.parameters if key.casefold() == "typenames"), "")
+    return layer.rpartition(":")[2] or None
 
 
 class _Server(ThreadingHTTPServer):

@@ -25,7 +25,7 @@ from beeld.refresh import Options, refresh
 from beeld.warehouse import release
 from tests.reliability.worlds import example_settings
 
-STEPS = ("chmod", "fsync", "mkdir", "rename", "replace", "rmdir", "symlink", "unlink")
+STEPS = ("chmod", "fsync", "mkdir", "rename", "replace", "rmdir", "symlink", "sync", "unlink")
 """Calls that change what is on disk; a run may be told to die before the n-th of them."""
 
 

@@ -48,7 +48,9 @@ def query(release: RealRelease, sql: str) -> list[tuple[Any, ...]]:
 
 def test_the_release_is_complete_and_every_error_check_passed(real_release: RealRelease) -> None:
     assert complete(real_release.settings) == real_release.result.release
-    assert real_release.result.warnings == ()
+    (warning,) = real_release.result.warnings
+    assert warning.startswith("the host does not list, so counted as not delivered: ")
+    assert not [table for table in ("84799NED", "85984NED", "50090NED", "47022NED") if table in warning]
     failed = query(real_release, "select controle from controle where not geslaagd and ernst = 'fout'")
     assert failed == []
     assert query(real_release, "select voorbeeld from release") == [(False,)]

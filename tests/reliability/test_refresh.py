@@ -138,3 +138,38 @@ def test_a_listed_untyped_data_set_that_does_not_exist_is_no_obstacle(
     typed = {d.table.tabel for d in delivered if d.snapshot and d.snapshot.names("TypedDataSet-")}
     assert "84799NED" in typed
     assert all(d.status == "actueel" for d in delivered)
+
+
+# ---------------------------------------------------------------- a source that cannot be read
+
+
+def test_a_stale_source_is_said_by_the_next_edition_and_beside_its_figures(world: World, beeld: CommandLine) -> None:
+    """A fault alone is no new edition; the next edition names it; once the source is back, an edition without it follows."""
+    before = complete(world.settings)
+    world.news("50090NED")
+    world.server.fault("status", "UntypedDataSet", table="50090NED", code=503)
+    assert beeld(world.settings, "refresh", "--no-render").code == 0
+    assert complete(world.settings) == before
+    assert world.query("select distinct status from bron") == [("actueel",)]
+
+    world.server.set_modified("47022NED", NEWER)
+    assert beeld(world.settings, "refresh", "--area", "GM9001").code == 0
+    named = complete(world.settings)
+    assert named != before
+    assert world.query("select tabel from bron where status = 'verouderd'") == [("50090NED",)]
+    index = (world.settings.releases / named / "site" / "index.html").read_text(encoding="utf-8")
+    assert "Gezondheid per wijk en buurt, tabel 50090NED: niet bijgewerkt." in index
+    page = (world.settings.releases / named / "site" / "gebied" / "GM9001" / "index.html").read_text(encoding="utf-8")
+    rows = re.findall(r"<tr>.*?</tr>", page)
+    lonely = [row for row in rows if 'data-indicator="aandeel_eenzaam"' in row and 'class="eigen"' in row]
+    people = [row for row in rows if 'data-indicator="aantal_inwoners"' in row and 'class="eigen"' in row]
+    assert lonely
+    assert all("bron niet bijgewerkt" in row for row in lonely)
+    assert people
+    assert not any("bron niet bijgewerkt" in row for row in people)
+    assert "nothing has changed" in beeld(world.settings, "refresh", "--area", "GM9001").err, "the fault goes on: same edition"
+
+    world.server.clear_faults()
+    assert "published" in beeld(world.settings, "refresh", "--area", "GM9001").err
+    assert world.query("select distinct status from bron") == [("actueel",)]
+    assert complete(world.settings) != named

@@ -151,7 +151,10 @@ def example_project(checkout: Path, folder: Path, data: Path) -> Path:
     rows = rows_of(data, "84799NED", "TypedDataSet")
     people = next(row["AantalInwoners_5"] for row in rows if row["WijkenEnBuurten"].strip() == "NL00")
     known = [{"gebied": "NL00", "kolom": "aantal_inwoners", "peiljaar": 2020, "waarde": people}]
-    expected = {"cbs_kwb": {"84799NED": {"bekend": known, "rijen": [len(rows), len(rows)]}}}
+    expected: dict[str, dict[str, Any]] = {path.stem: {} for path in (checkout / "sources").glob("*.yaml")}
+    for table, bron in TABLES.items():
+        expected[bron][table] = {}
+    expected["cbs_kwb"]["84799NED"] = {"bekend": known, "rijen": [len(rows), len(rows)]}
     # YAML is a superset of JSON.
     (folder / "sources" / "voorbeeld.yaml").write_text(json.dumps(expected), encoding="utf-8")
     return folder

@@ -23,7 +23,7 @@ from beeld.assets.definitions import definitions
 from beeld.assets.resources import JOB, RefreshConfig
 from beeld.errors import Busy, UsageError
 from beeld.refresh import Options, refresh
-from beeld.settings import Settings, load_settings
+from beeld.settings import Settings, load_settings, project_folder
 from beeld.sources import archive
 from beeld.transforms.catalog import load_catalog
 from beeld.warehouse import release
@@ -36,16 +36,13 @@ import sys, time
 import beeld.assets.definitions
 print(time.process_time(), *(name for name in ("great_expectations", "geopandas", "matplotlib", "httpx") if name in sys.modules))
 """
+NO_FIGURES = {"correcties", "voorbeeld", "cbs_grenzen"}
+FIGURES = sorted(path.stem for path in (project_folder() / "sources").glob("*.yaml") if path.stem not in NO_FIGURES)
 FLOW = {
-    "ruw/cbs_grenzen": set[str](),
-    "ruw/cbs_kwb": set[str](),
-    "ruw/politie_misdrijven": set[str](),
-    "ruw/rivm_gezondheid": set[str](),
-    "bron": {"ruw/cbs_grenzen", "ruw/cbs_kwb", "ruw/politie_misdrijven", "ruw/rivm_gezondheid"},
-    "basis/cbs_kwb": {"ruw/cbs_kwb", "bron"},
-    "basis/politie_misdrijven": {"ruw/politie_misdrijven", "bron"},
-    "basis/rivm_gezondheid": {"ruw/rivm_gezondheid", "bron"},
-    "gebied": {"ruw/cbs_grenzen", "basis/cbs_kwb", "basis/politie_misdrijven", "basis/rivm_gezondheid"},
+    **{f"ruw/{name}": set[str]() for name in (*FIGURES, "cbs_grenzen")},
+    "bron": {f"ruw/{name}" for name in (*FIGURES, "cbs_grenzen")},
+    **{f"basis/{name}": {f"ruw/{name}", "bron"} for name in FIGURES},
+    "gebied": {"ruw/cbs_grenzen", *(f"basis/{name}" for name in FIGURES)},
     "cijfers/waarde": {"gebied"},
     "signalen/thema_score": {"cijfers/waarde"},
     "controle": {"gebied", "cijfers/waarde", "signalen/thema_score"},
@@ -343,8 +340,8 @@ def test_weekly_sources_weekly_and_the_others_monthly(world: World) -> None:
             (request,) = schedule.evaluate_tick(context).run_requests or ()
         asked[name] = request.run_config["resources"]["run"]["config"]["sources"]
     assert asked == {
-        "wekelijks": ["politie_misdrijven"],
-        "maandelijks": ["cbs_grenzen", "cbs_kwb", "rivm_gezondheid"],
+        "wekelijks": ["politie_misdrijven", "politie_overlast"],
+        "maandelijks": sorted({*FIGURES, "cbs_grenzen"} - {"politie_misdrijven", "politie_overlast"}),
     }
     assert found["wekelijks"].cron_schedule == "40 6 * * 1"
     assert found["maandelijks"].cron_schedule == "40 6 3 * *"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -14,51 +13,10 @@ from beeld.errors import SourceChanged
 from beeld.settings import project_folder
 from beeld.sources import columns
 from beeld.sources.declarations import Source, Table, load_sources
+from tests.unit.kwb_oracle import ours, read_list
 
 SHARED = Path(__file__).parents[3] / "shared"
 KWB_2020 = SHARED / "data" / "odata_v3" / "opendata.cbs.nl" / "84799NED" / "DataProperties.json"
-ORACLE = SHARED / "facts" / "kwb_columns.csv"
-
-OURS = {
-    "gemeentenaam": "gemeentenaam",
-    "soort_regio": "soort_regio",
-    "indelingswijziging": "indelingswijziging",
-    "postcode": "postcode",
-    "aantal_inwoners": "inwoners",
-    "mannen": "mannen",
-    "vrouwen": "vrouwen",
-    "leeftijd_0_15": "lft_0_15",
-    "leeftijd_15_25": "lft_15_25",
-    "leeftijd_25_45": "lft_25_45",
-    "leeftijd_45_65": "lft_45_65",
-    "leeftijd_65_plus": "lft_65plus",
-    "gescheiden": "gescheiden",
-    "verweduwd": "verweduwd",
-    "huishoudens": "huishoudens",
-    "eenpersoonshuishoudens": "hh_eenpersoons",
-    "huishoudens_met_kinderen": "hh_met_kinderen",
-    "huishoudensgrootte": "hh_grootte",
-    "bevolkingsdichtheid": "dichtheid",
-    "woningen": "woningvoorraad",
-    "woz_waarde": "woz",
-    "eengezinswoningen": "pct_eengezins",
-    "koopwoningen": "pct_koop",
-    "corporatiewoningen": "pct_corporatie",
-    "nettoarbeidsparticipatie": "netto_arbeidsparticipatie",
-    "inkomen_per_inwoner": "ink_per_inwoner",
-    "bijstand": "bijstand",
-    "ao": "ao",
-    "ww": "ww",
-    "bedrijfsvestigingen": "bedrijven",
-    "afstand_huisarts": "afst_huisarts",
-    "afstand_supermarkt": "afst_supermarkt",
-    "afstand_kinderdagverblijf": "afst_kdv",
-    "afstand_school": "afst_school",
-    "scholen_binnen_3km": "scholen_3km",
-    "oppervlakte_land": "opp_land",
-    "stedelijkheid": "stedelijkheid",
-}
-"""Our column -> canonical id of facts/kwb_columns.csv."""
 
 
 def declared(table: dict[str, Any] | None = None, **topics: list[dict[str, str]]) -> tuple[Source, Table]:
@@ -199,23 +157,19 @@ def kwb() -> Source:
 
 @pytest.fixture(scope="module")
 def oracle() -> dict[str, str]:
-    """Canonical id -> column of 2020, verified rows only."""
-    if not ORACLE.is_file():
-        pytest.skip("the list of verified columns is not here: ../shared/facts is absent")
-    with ORACLE.open(encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["kwb_year"] == "2020" and row["status"] == "verified"]
-    return {row["canonical_id"]: row["column"] for row in rows}
+    """Our column -> raw key of 2020, verified rows only."""
+    rows = [row for row in read_list() if row["kwb_year"] == "2020" and row["status"] == "verified"]
+    return {ours(row["canonical_id"], 2020): row["column"] for row in rows}
 
 
 def test_every_verified_column_is_delivered(real: list[dict[str, Any]], oracle: dict[str, str]) -> None:
-    assert len(oracle) > 60
+    assert len(oracle) == 85
     assert set(oracle.values()) <= {row["Key"] for row in real if row["Type"] == "Topic"}
 
 
 def test_every_column_resolves_to_the_verified_one(real: list[dict[str, Any]], oracle: dict[str, str], kwb: Source) -> None:
     layout = columns.resolve(kwb, kwb.table("84799NED"), real, "cbs_kwb 84799NED")
-    assert set(OURS) == set(kwb.kolommen), "name the new column here"
-    assert dict(layout.columns) == {name: oracle[canonical] for name, canonical in OURS.items()}
+    assert dict(layout.columns) == oracle
     assert (layout.region, layout.time) == ("WijkenEnBuurten", None)
 
 

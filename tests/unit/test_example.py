@@ -17,7 +17,7 @@ from shapely.geometry import shape
 
 from beeld.settings import SERVICES, Settings, project_folder
 from beeld.sources import fetch, geometry, http, odata_v3, ogc
-from beeld.sources.declarations import Source, load_sources, with_example_expectations
+from beeld.sources.declarations import Source, load_sources, read_yaml, with_example_expectations
 from beeld.sources.example.generate import DEFAULT_BUURTEN, generate
 from beeld.sources.example.transport import PAGE_ROWS, ExampleTransport
 from beeld.sources.fetch import Delivered
@@ -311,7 +311,10 @@ def test_boundaries_are_valid_and_tile_the_land(folder: Path) -> None:
 
 @pytest.fixture
 def sources() -> dict[str, Source]:
-    return load_sources(project_folder() / "sources")
+    """The sources and tables that the example delivers."""
+    path = project_folder() / "sources" / "voorbeeld.yaml"
+    declared = with_example_expectations(load_sources(path.parent), path)
+    return {name: source for name, source in declared.items() if name in read_yaml(path)}
 
 
 @pytest.fixture

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import closing
+from pathlib import Path
 
 import httpx
 import pytest
 
 from beeld.errors import BeeldError, SourceChanged, SourceUnreachable
+from beeld.settings import load_settings
 from beeld.sources import http
 
 URL = "https://opendata.cbs.nl/ODataFeed/odata/T"
@@ -117,3 +119,23 @@ def test_a_reply_without_end(monkeypatch: pytest.MonkeyPatch, waited: list[float
     monkeypatch.setattr(http, "MAX_BYTES", 1000)
     with pytest.raises(SourceChanged, match="larger than 1000 bytes"):
         get([httpx.Response(200, content=b"x" * 1001)])
+
+
+def test_with_the_sources_redirected_here_nobody_else_is_asked() -> None:
+    """A mirror on this machine: another host is not asked at all, not even for its name."""
+    asked: list[str] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.host)
+        return httpx.Response(200, json={"value": []})
+
+    with closing(http.open_client(httpx.MockTransport(handle), only_here=True)) as client:
+        assert http.get_json(client, "http://127.0.0.1:1/x", where="proef")[1] == {"value": []}
+        with pytest.raises(http.NotFound, match="redirected to this machine"):
+            http.get_json(client, "https://geo.leefbaarometer.nl/x", where="proef")
+    assert asked == ["127.0.0.1"]
+
+
+@pytest.mark.parametrize(("environment", "redirected"), [({}, False), ({"BEELD_CBS_URL": "http://127.0.0.1:8000"}, True)])
+def test_settings_know_that_a_source_is_redirected(environment: dict[str, str], redirected: bool, tmp_path: Path) -> None:
+    assert load_settings({**environment, "BEELD_HOME": str(tmp_path)}, tmp_path).redirected is redirected

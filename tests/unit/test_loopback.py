@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from tests.loopback import LoopbackServer
+from tests.loopback.server import OTHERS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TABLE, TYPED_ONLY, HEALTH = "84799NED", "85984NED", "50090NED"
@@ -198,11 +199,12 @@ def test_environment_and_prefixes_without_service(server: LoopbackServer, client
     assert environment == {
         "BEELD_CBS_URL": f"{base}/cbs",
         "BEELD_DERDEN_URL": f"{base}/derden",
-        "BEELD_CBS_V4_URL": f"{base}/v4",
+        "BEELD_CBS_V4_URL": f"{base}/cbs_v4",
         "BEELD_PDOK_URL": f"{base}/pdok",
         "BEELD_PDOK_WFS_URL": f"{base}/wfs",
+        "BEELD_URLS": ",".join(f"{name}={base}/{name}" for name in OTHERS),
     }
-    for path in ("v4/odata/v1/CBS/84799NED", "wfs/cbs/x", "", "nothing", "pdok/cbs/wijken-en-buurten-2024/ogc/v1"):
+    for path in ("cbs_v4/odata/v1/CBS/84799NED", "wfs/cbs/x", "", "nothing", "pdok/cbs/wijken-en-buurten-2024/ogc/v1"):
         assert client.get(f"{base}/{path}").status_code == 404
 
 

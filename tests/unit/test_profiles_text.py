@@ -70,8 +70,8 @@ def test_no_interval_no_claim_and_totals_are_not_compared(catalog: Catalog) -> N
 
 
 def test_assumed_margins_are_called_assumed(catalog: Catalog) -> None:
-    assert (wording.show_interval(CELL, catalog.indicators["aandeel_eenzaam"]) or "").startswith("aangenomen marge")
-    assert (wording.show_interval(CELL, catalog.indicators["misdrijven_per_1000"]) or "").startswith("marge")
+    assert (wording.show_interval(CELL, catalog.indicators["aandeel_eenzaam"], assumed=True) or "").startswith("aangenomen marge")
+    assert (wording.show_interval(CELL, catalog.indicators["misdrijven_per_1000"], assumed=False) or "").startswith("marge")
 
 
 def test_a_sentence_knows_its_figures(catalog: Catalog) -> None:
@@ -82,7 +82,7 @@ def test_a_sentence_knows_its_figures(catalog: Catalog) -> None:
 
 def test_a_modelled_figure_gets_no_strip_even_when_asked(catalog: Catalog) -> None:
     spread = Spread((1.0, 2.0, 3.0, 4.0, 5.0), (), 100)
-    figure = Figure("aandeel_eenzaam", catalog.indicators["aandeel_eenzaam"], CELL, (), (), spread, spread, False)
+    figure = Figure("aandeel_eenzaam", catalog.indicators["aandeel_eenzaam"], CELL, (), (), spread, spread, False, True, False)
     assert svg.position_strip(figure, "Deze buurt", "gemeente", "buurten") == ""
     counted = replace(figure, indicator=catalog.indicators["misdrijven_per_1000"])
     drawn = svg.position_strip(counted, "Deze buurt", "gemeente", "buurten")

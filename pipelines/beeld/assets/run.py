@@ -105,7 +105,9 @@ class Run:
     @property
     def warnings(self) -> list[str]:
         """What users should know of the deliveries behind the release."""
-        return [item.warning for item in self._inputs.delivered if item.warning] if self._inputs else []
+        from beeld.sources.fetch import warnings_of
+
+        return list(warnings_of(self._inputs.delivered)) if self._inputs else []
 
     def check(self) -> list[Verdict]:
         """Run every check once; the rows of `controle`, also when a check of severity fout failed (then `passed` is false)."""
@@ -134,9 +136,8 @@ class Run:
         making = self.making
         if not self.passed or self._inputs is None or self._thresholds is None:
             raise UsageError("the checks did not pass in this run", kept="Nothing was published, the last release stands")
-        return refresh.publish(
-            making.con, self.settings, self.catalog, self._inputs, making.release, self._thresholds, self.progress
-        )
+        folder = refresh.write(making.con, self.settings, self.catalog, making.release, self.progress)
+        return refresh.publish(folder, self.settings, self.catalog, self._inputs, making.release, self._thresholds, self.progress)
 
 
 @contextmanager

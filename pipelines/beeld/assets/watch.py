@@ -32,18 +32,18 @@ def glance(settings: Settings, sources: Mapping[str, Source]) -> Glance:
 
     A table that the catalogue does not list has not moved. Boundaries have no catalogue: the monthly refresh looks at those.
     """
-    from beeld.sources.fetch import Catalogues, Look, reader_of
+    from beeld.sources.fetch import Catalogues, Look, looked_at, reader_of
     from beeld.sources.http import open_client
 
     hosts: dict[str, list[tuple[Source, Table]]] = {}
     for name, source in sources.items():
         allowed = settings.only_sources is None or name in settings.only_sources
-        for table in source.tabellen if allowed and name not in settings.switched_off else ():
+        for table in looked_at(settings, source) if allowed and name not in settings.switched_off else ():
             if reader_of(source, table).catalogued:
                 hosts.setdefault(source.service(table).dienst, []).append((source, table))
     if not hosts:
         return Glance({}, ())
-    with open_client() as client, ThreadPoolExecutor(len(hosts)) as pool:
+    with open_client(only_here=settings.redirected) as client, ThreadPoolExecutor(len(hosts)) as pool:
         client.timeout = PATIENCE
         catalogues = Catalogues(Look(settings, client))
         seen = list(pool.map(_glance_at_host, repeat(settings), hosts.values(), repeat(catalogues)))

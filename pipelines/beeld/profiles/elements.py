@@ -84,7 +84,7 @@ def _row(figure: Figure, here: str) -> Row:
     cell, indicator = figure.cell, figure.indicator
     parts = [f'<tr><th scope="row">{_head(indicator.titel, wording.unit_name(indicator), indicator.richting)}</th>']
     parts.append(f'<td class="eigen" data-kop="{here}">{number(cell, indicator)}')
-    interval = wording.show_interval(cell, indicator)
+    interval = wording.show_interval(cell, indicator, assumed=figure.assumed)
     if interval:
         parts.append(
             f' <small class="marge" data-ondergrens="{cell.lower!r}" data-bovengrens="{cell.upper!r}">{interval}</small>'
@@ -93,16 +93,16 @@ def _row(figure: Figure, here: str) -> Row:
     if near and near.relation:
         words = f"{MARKS[near.relation]}{wording.relation_words(near.relation, indicator)} {wording.definite(near.area)}"
         parts.append(f' <small class="merkteken">{words}</small>')
-    untested = cell.reason == wording.UNTESTED
-    if cell.reason and not untested:
+    untested = (cell.reason or "").startswith(wording.UNTESTED)
+    reason = (cell.reason or "").removeprefix(wording.UNTESTED).removeprefix("; ")
+    if reason:
         parts.append(
-            f' <small class="reden">{"let op" if figure.present else "reden"}:'
-            f" {_quoted(wording.plain_reason(cell.reason))}</small>"
+            f' <small class="reden">{"let op" if figure.present else "reden"}: {_quoted(wording.plain_reason(reason))}</small>'
         )
     columns = tuple(first_upper(wording.definite(c.area)) for c in figure.comparisons)
     cells = zip(columns, figure.comparisons, strict=True)
     parts += [f'</td><td data-kop="{column}">{number(c.cell, indicator)}' for column, c in cells]
-    meta = _meta(cell.year, indicator.soort, cell.provisional, cell.reliable, untested)
+    meta = _meta(cell.year, indicator.soort, cell.provisional, cell.reliable, untested, figure.stale)
     parts.append(f'</td><td data-kop="Jaar en soort"><span>{meta}</span></td></tr>\n')
     return Row(safe("".join(parts)), columns, untested)
 
@@ -115,10 +115,11 @@ def _head(title: str, unit: str, direction: str) -> Markup:
 
 
 @lru_cache(maxsize=1024)
-def _meta(year: int | None, kind: str, provisional: bool, reliable: bool | None, untested: bool) -> Markup:
+def _meta(year: int | None, kind: str, provisional: bool, reliable: bool | None, untested: bool, stale: bool) -> Markup:
     """Year, kind and warnings of a figure."""
     shown = "–" if year is None else f"{year}{'°' if untested else ''}"
-    badges = [wording.KINDS[kind], *(["voorlopig"] if provisional else []), *(["grote marge"] if reliable is False else [])]
+    states = (("voorlopig", provisional), ("grote marge", reliable is False), ("bron niet bijgewerkt", stale))
+    badges = [wording.KINDS[kind], *(word for word, holds in states if holds)]
     spans = [f'<span class="soort soort-{kind}">{badge}</span>' for badge in badges]
     return safe(f"{shown} {' '.join(spans)}")
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import duckdb
 
 from beeld.errors import UsageError
 from beeld.transforms.catalog import Catalog, Indicator, Theme
+from beeld.transforms.margins import assumed
 
 Relation = Literal["hoger", "lager", "gelijk", "niet_toetsbaar"]
 
@@ -92,6 +94,10 @@ class Figure:
     in_gemeente: Spread | None
     in_country: Spread | None
     incomplete: bool
+    assumed: bool
+    """True when its margin is an assumption, because the table does not publish one."""
+    stale: bool
+    """True when the table of the figure could not be read when this edition was made: the last good delivery stands."""
 
     @property
     def modelled(self) -> bool:
@@ -207,6 +213,11 @@ class ReleaseData:
     sources: tuple[Mapping[str, Any], ...]
     failed_checks: tuple[Mapping[str, Any], ...]
 
+    @cached_property
+    def stale(self) -> frozenset[tuple[str, str]]:
+        """The tables (bron, tabel) that could not be read when this edition was made: their last good delivery stands."""
+        return frozenset((row["bron"], row["tabel"]) for row in self.sources if row["status"] == "verouderd")
+
     def parents(self, area: Area) -> tuple[Area, ...]:
         """Wijk, gemeente and country of an area, as far as they exist and differ from it."""
         codes = (area.wijk, area.gemeente, "NL00")
@@ -313,6 +324,8 @@ def _figure(data: ReleaseData, batch: Batch, area: Area, parents: Sequence[Area]
         in_gemeente=data.spreads.get((name, area.kind, area.gemeente or "")) if placed else None,
         in_country=data.spreads.get((name, area.kind, "NL00")) if placed else None,
         incomplete=name in data.incomplete,
+        assumed=assumed(indicator, data.catalog.sources[indicator.bron], cell.table),
+        stale=(indicator.bron, cell.table) in data.stale,
     )
 
 

@@ -243,7 +243,7 @@ def _point(profile: Profile, figure: Figure) -> Point:
 
 
 def _label(figure: Figure) -> str:
-    interval = show_interval(figure.cell, figure.indicator)
+    interval = show_interval(figure.cell, figure.indicator, assumed=figure.assumed)
     return ", ".join(part for part in (str(figure.cell.year), KINDS[figure.indicator.soort], interval) if part)
 
 

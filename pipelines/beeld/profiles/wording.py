@@ -76,12 +76,12 @@ def show(cell: Cell, indicator: Indicator, *, unit: bool = False) -> str:
     return STATES[cell.status] if cell.value is None else show_value(cell.value, indicator, unit=unit)
 
 
-def show_interval(cell: Cell, indicator: Indicator) -> str | None:
+def show_interval(cell: Cell, indicator: Indicator, *, assumed: bool) -> str | None:
     """The 95 percent interval in words; an interval that the source does not give is called assumed."""
     if cell.value is None or cell.lower is None or cell.upper is None or cell.lower == cell.upper:
         return None
     low, high = (dutch(bound, indicator.decimalen) for bound in (cell.lower, cell.upper))
-    name = "aangenomen marge" if indicator.foutmodel == "aangenomen" else "marge"
+    name = "aangenomen marge" if assumed else "marge"
     return f"{name} {low}{NBSP}tot{NBSP}{high}"
 
 

@@ -25,24 +25,11 @@ from typing import Any
 import orjson
 
 from beeld.errors import Damaged
+from beeld.sources import journal
+from beeld.sources.journal import Document
 
 SIDECAR = "snapshot.json"
 STATE = "stand.json"
-
-
-@dataclass(frozen=True)
-class Document:
-    """One archived reply. `sha256` and `bytes` are those of the body, not of the gzip file around it.
-
-    `inhoud` is the sha256 of what the reply says, without the time of day and the address that some services put in each reply.
-    """
-
-    naam: str
-    url: str
-    sha256: str
-    inhoud: str
-    bytes: int
-    opgehaald: str
 
 
 @dataclass(frozen=True)
@@ -60,6 +47,8 @@ class Snapshot:
     rijen: int
     documenten: tuple[Document, ...]
     folder: Path
+    gemeenten: tuple[str, ...] | None = None
+    """The gemeenten that were asked for, of a table that is fetched in part (besides these only the national row); None: all."""
 
     def names(self, prefix: str) -> list[str]:
         """Names of the documents that start with `prefix`, in order of delivery."""
@@ -104,39 +93,87 @@ def now() -> str:
 
 
 class Delivery:
-    """A delivery on its way into the archive: written to scratch space, moved in one step when it is complete and checked."""
+    """A delivery on its way into the archive: written to scratch space, moved in one step when it is complete and checked.
 
-    def __init__(self, scratch: Path, bron: str, tabel: str) -> None:
+    With `state` (what the source says of itself now) the documents that an earlier fetch of the same state left are there to be
+    used again; without it, or in another state, the delivery begins empty.
+    """
+
+    def __init__(self, scratch: Path, bron: str, tabel: str, state: str = "") -> None:
         self.bron, self.tabel = bron, tabel
-        self.folder = scratch / f"ophalen-{bron}-{tabel}"
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
+        self.folder = journal.place(scratch, bron, tabel)
         self.documents: list[Document] = []
+        self._journalled = bool(state)
+        self._kept = journal.kept(self.folder, state) if state else {}
+        if not self._kept:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder.mkdir(parents=True)
+            if state:
+                journal.begin(self.folder, state)
+
+    def path(self, name: str) -> Path:
+        """Where the body of a document belongs, as gzip."""
+        return self.folder / f"{name}.json.gz"
+
+    def kept(self, name: str, url: str) -> Document | None:
+        """The document of this name that an earlier fetch left, if it came from the same address."""
+        document = self._kept.get(name)
+        return document if document is not None and document.url == url and self.path(name).is_file() else None
 
     def add(self, name: str, url: str, body: bytes, content: Any) -> None:
         """Keep one reply under `name`; `content` is what it says, decoded, and identifies it."""
-        (self.folder / f"{name}.json.gz").write_bytes(gzip.compress(body, compresslevel=1, mtime=0))
+        self.path(name).write_bytes(gzip.compress(body, compresslevel=1, mtime=0))
         said = hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
         self.documents.append(Document(name, url, hashlib.sha256(body).hexdigest(), said, len(body), now()))
+
+    def record(self, document: Document) -> None:
+        """`document`, whose file is in place, belongs to the delivery; a fetch that breaks off later need not ask it again."""
+        if self._journalled and self._kept.get(document.naam) != document:
+            journal.note(self.folder, document)
+        self.documents.append(document)
+
+    def forget(self, prefix: str) -> None:
+        """The documents whose name starts with `prefix` do not belong to the delivery after all."""
+        self.documents = [document for document in self.documents if not document.naam.startswith(prefix)]
 
     def has(self, prefix: str) -> bool:
         """True when a document was kept whose name starts with `prefix`."""
         return any(document.naam.startswith(prefix) for document in self.documents)
 
-    def archive(self, raw: Path, *, gewijzigd: str, licentie: str, url: str, titel: str, rijen: int) -> Snapshot:
-        """Move the delivery into the archive and return it; the same bytes and Modified keep their old place."""
+    def discard(self) -> None:
+        """Nothing of the delivery is left."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def archive(
+        self,
+        raw: Path,
+        *,
+        gewijzigd: str,
+        licentie: str,
+        url: str,
+        titel: str,
+        rijen: int,
+        gemeenten: tuple[str, ...] | None = None,
+    ) -> Snapshot:
+        """Move the delivery into the archive and return it; the same bytes, Modified and selection keep their old place."""
         digest = hashlib.sha256()
         for document in sorted(self.documents, key=lambda document: document.naam):
             digest.update(f"{document.naam}\0{document.inhoud}\n".encode())
         digest.update(gewijzigd.encode())
+        if gemeenten is not None:
+            digest.update(f"\0{','.join(gemeenten)}".encode())
         sha256 = digest.hexdigest()
         target = table_folder(raw, self.bron, self.tabel) / sha256[:16]
         snapshot = Snapshot(
-            self.bron, self.tabel, sha256, gewijzigd, now(), licentie, url, titel, rijen, tuple(self.documents), target
+            self.bron, self.tabel, sha256, gewijzigd, now(), licentie, url, titel, rijen, tuple(self.documents), target, gemeenten
         )
         if target.exists():
             shutil.rmtree(self.folder)
             return load_snapshot(target)
+        belongs = {self.path(document.naam) for document in self.documents}
+        for path in self.folder.iterdir():  # the journal, and what a fetch in another way left
+            if path not in belongs:
+                path.unlink()
         write_json(self.folder / SIDECAR, {k: v for k, v in asdict(snapshot).items() if k != "folder"})
         for path in sorted(self.folder.iterdir()):
             sync(path)
@@ -156,7 +193,9 @@ def load_snapshot(folder: Path) -> Snapshot:
     try:
         content: dict[str, Any] = json.loads((folder / SIDECAR).read_text(encoding="utf-8"))
         documents = tuple(Document(**document) for document in content.pop("documenten"))
-        return Snapshot(**content, documenten=documents, folder=folder)
+        selected = content.pop("gemeenten", None)
+        gemeenten = None if selected is None else tuple(str(code) for code in selected)
+        return Snapshot(**content, documenten=documents, folder=folder, gemeenten=gemeenten)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise Damaged(
             f"sidecar cannot be read ({error})", where=str(folder), todo=f"Remove {folder} and run 'beeld refresh'"
@@ -194,6 +233,25 @@ def find_snapshot(folder: Path, sha256: str) -> Snapshot | None:
     place = folder / sha256[:16]
     snapshot = load_snapshot(place) if place.is_dir() else None
     return snapshot if snapshot is not None and snapshot.sha256 == sha256 else None
+
+
+def snapshot_names(raw: Path, bron: str, tabel: str) -> frozenset[str]:
+    """The names of the folders of every archived delivery of a table."""
+    return frozenset(path.parent.name for path in table_folder(raw, bron, tabel).glob(f"*/{SIDECAR}"))
+
+
+def quarantine(home: Path, snapshot: Snapshot, reason: str) -> Path:
+    """Move a delivery that was refused out of the archive, with the reason beside it; returns its folder.
+
+    Only the last refused delivery of a table is kept: it is there to be looked at, not to be used.
+    """
+    place = home / "quarantaine" / snapshot.bron / snapshot.tabel
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    target = place / snapshot.folder.name
+    snapshot.folder.rename(target)
+    write_json(target / "reden.json", {"reden": reason, "geweigerd": now()})
+    return target
 
 
 def accept(raw: Path, snapshot: Snapshot, kenmerk: str) -> None:

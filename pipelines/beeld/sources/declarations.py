@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from beeld.errors import UsageError
+from beeld.settings import SERVICES
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 TableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]+([_-][A-Za-z0-9]+)*$")]
 """A table or collection as its source names it; it becomes part of SQL, of a path and of a URL."""
-ServiceName = Literal["cbs", "derden", "cbs_v4", "pdok", "pdok_wfs"]
+LayerName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$")]
+"""A layer, data set or variable as a service names it where that is no TableName; it becomes part of a URL only."""
+ServiceName = Identifier
+"""A service of `settings.SERVICES`, or one whose address the source declares itself."""
+CellStatus = Literal["geheim", "te_klein", "onbekend", "niet_geleverd", "niet_van_toepassing"]
 AreaCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}[0-9A-Z]{2,8}$")]
+AREA = re.compile(r"NL\d\d|GM\d{4}|WK\d{4}[0-9A-Z]{2}|BU\d{4}[0-9A-Z]{4}", re.ASCII)
+"""A code of the country, a gemeente, wijk or buurt, stripped and upper case (facts/CBS.md section 13)."""
 
 
 class Declaration(BaseModel):
@@ -29,8 +37,11 @@ class Topic(Declaration):
     """How a source names one measure: topic group path, base name without suffix, and unit (facts: CBS column drift)."""
 
     groep: str = ""
+    """Titles of the topic groups, joined by '/'."""
     naam: str
     eenheid: str = ""
+    elders: bool = False
+    """True where tables differ in the group: a topic that is not in this group may be the only one of its name and unit."""
 
 
 class Column(Declaration):
@@ -40,8 +51,98 @@ class Column(Declaration):
     soort: Literal["getal", "tekst"] = "getal"
     afronding: Literal[5, 10] | None = None
     """Rounding base of buurt and wijk counts; METHOD.md section 3. None: not rounded."""
+    telling: bool = False
+    """True for a count that is not rounded: like a rounded one it may be divided over parts of an area; nothing else may."""
     dimensies: Mapping[str, str] = Field(default_factory=dict)
-    """Dimension members that differ from the source's own, for example another age."""
+    """Dimension members that differ from the source's own, for example another age; see Source.dimensies."""
+    tabellen: tuple[TableName, ...] = ()
+    """The only tables that are searched for this column; empty: every table of the source."""
+    jaren: tuple[int | None, int | None] | None = None
+    """First and last peiljaar in which the column has this meaning (null: open). A break ends a series: what the source still
+    calls the same outside these years is not read (`Layout.ended`)."""
+    som_van: tuple[Identifier, ...] = ()
+    """Columns that together are this one, for tables that deliver only its parts."""
+
+    @property
+    def telbaar(self) -> bool:
+        """True for a number of people, households, things or events."""
+        return self.soort == "getal" and (self.telling or self.afronding is not None)
+
+    def valid_in(self, year: int | None) -> bool:
+        """True when the column has its declared meaning in a peiljaar."""
+        first, last = self.jaren or (None, None)
+        return year is None or ((first is None or first <= year) and (last is None or year <= last))
+
+
+class Fields(Declaration):
+    """How the records of a service without a dictionary (features, CSV rows) become cells; a column's `naam` is its field.
+
+    Of several spellings the first that is delivered counts. `maat` and `waarde` declare the long form: one measure per record.
+    """
+
+    gebied: tuple[str, ...] = Field(min_length=1)
+    naam: tuple[str, ...] = ()
+    jaar: tuple[str, ...] = ()
+    maat: tuple[str, ...] = ()
+    waarde: tuple[str, ...] = ()
+    eenheid: tuple[str, ...] = ()
+    """Long form: the field that holds the unit."""
+    voorvoegsel: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]*$")] = ""
+    """Put before a code that the source shortens."""
+    gebieden: Mapping[str, AreaCode] = Field(default_factory=dict)
+    """Codes of areas that the source names in another way, by the text that it uses."""
+    behoud: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Records that count: those whose field has one of these texts."""
+    tekens: Mapping[str, CellStatus] = Field(default_factory=dict)
+    """Cells that stand for something else than a figure."""
+    tekens_onder: float | None = None
+    """Numbers below this are never figures: a sign that is not declared is onbekend."""
+    decimaal: Literal[".", ","] = "."
+    scheiding: Literal[",", ";", "\t", "|"] = ";"
+    codering: Literal["utf-8", "utf-16", "latin-1", "windows-1252"] = "utf-8"
+
+    @model_validator(mode="after")
+    def _long_form(self) -> Fields:
+        if bool(self.maat) != bool(self.waarde):
+            raise ValueError("the long form needs both maat and waarde")
+        return self
+
+
+class FileForm(Declaration):
+    """How a table stands in a file (protocol `bestand`); its codes and columns are under `velden`."""
+
+    vorm: Literal["csv", "xlsx", "gpkg", "geojson"] = "csv"
+    verpakking: Literal["", "zip", "gzip"] = ""
+    lid: str = "*"
+    """The member of a zip; `*` stands for anything."""
+    blad: str | None = None
+    """The sheet of a workbook or the layer of a GeoPackage; None: the first that readers see, the only one."""
+    kopregel: int = Field(default=1, ge=1)
+    """The row with the names."""
+    eenheidregel: int | None = None
+    """The row with the units, under the names."""
+    patroon: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9*][A-Za-z0-9 ._*-]*$")] | None = None
+    """Names of files that are dropped in `aanlevering/<bron>/` of the home, instead of an address (`dienst` and `pad`)."""
+    sjabloon: bool = False
+    """True: the files are in the drop template and go through every check of `beeld check FILE`."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> FileForm:
+        if self.verpakking == "zip" and self.vorm == "xlsx":
+            raise ValueError("a workbook is itself an archive and is not read out of another")
+        if self.eenheidregel is not None and self.eenheidregel <= self.kopregel:
+            raise ValueError("eenheidregel stands under kopregel")
+        if self.sjabloon and not self.patroon:
+            raise ValueError("sjabloon is for dropped files: declare their patroon")
+        return self
+
+
+class Way(Declaration):
+    """Another way to a table, tried when the ways before it cannot be read."""
+
+    protocol: Identifier
+    dienst: ServiceName
+    pad: str = ""
 
 
 class KnownValue(Declaration):
@@ -70,6 +171,38 @@ class Expected(Declaration):
     delen: tuple[Parts, ...] = ()
 
 
+class Bounds(Declaration):
+    """How a source publishes the 95% bounds of its figures: as two more members of a dimension (facts/CBS.md section 8).
+
+    Every number column then has `<kolom>_ondergrens` and `<kolom>_bovengrens` beside it.
+    """
+
+    dimensie: str
+    onder: str
+    boven: str
+    tabellen: tuple[TableName, ...] = ()
+    """The only tables that publish the bounds; empty: every table of the source."""
+
+    def _tables(self, column: Column) -> tuple[TableName, ...]:
+        return tuple(name for name in self.tabellen or column.tabellen if not column.tabellen or name in column.tabellen)
+
+    def beside(self, column: Column) -> bool:
+        """True when some table has both the column and the bounds."""
+        return not (self.tabellen and column.tabellen) or bool(self._tables(column))
+
+    def column(self, column: Column, member: str) -> dict[str, Any]:
+        """The declaration of the column of one bound: the same topic, another member, in the tables that have both."""
+        return {
+            **column.model_dump(exclude={"afronding"}),
+            "dimensies": {**column.dimensies, self.dimensie: member},
+            "tabellen": self._tables(column),
+        }
+
+
+LOWER, UPPER = "_ondergrens", "_bovengrens"
+"""How the column of a published bound is called: the column that it bounds, and this. Other columns may not end so."""
+
+
 class Table(Declaration):
     """One table (OData) or collection (OGC) of a source."""
 
@@ -80,6 +213,8 @@ class Table(Declaration):
     """Division on which the table is published; None where the source does not say."""
     landelijke_rij: str | None = None
     """Code of the national row that every state of the table has; None where it has none."""
+    landelijk: bool = True
+    """False: needed for all of NL only with `--all`; otherwise only the rows of the gemeenten that are asked for are fetched."""
     verplicht: tuple[Identifier, ...] = ()
     """Columns without which the table is refused."""
     soort: Literal["gemeente", "wijk", "buurt"] | None = None
@@ -90,7 +225,18 @@ class Table(Declaration):
     """Another reader than that of the source, for a table that exists in another form only."""
     dienst: ServiceName | None = None
     pad: str | None = None
+    laag: LayerName | None = None
+    """What the service calls the table, where that is not `tabel`."""
+    vraag: Mapping[str, str] = Field(default_factory=dict)
+    """What is asked beside the name: query parameters, or what picks the resource out of a CKAN package."""
+    uitwijk: tuple[Way, ...] = ()
+    bestand: FileForm | None = None
     verwacht: Expected = Expected()
+
+    @property
+    def dropped(self) -> bool:
+        """True for a table whose files are dropped in the home: it has no address."""
+        return self.bestand is not None and self.bestand.patroon is not None
 
 
 @dataclass(frozen=True)
@@ -114,16 +260,51 @@ class Source(Declaration):
     """Name of a reader in `beeld.sources.fetch.READERS`."""
     dienst: ServiceName
     pad: str = ""
+    adressen: Mapping[Identifier, Annotated[str, StringConstraints(pattern=r"^https://[A-Za-z0-9.-]+(/[^?#\s]*)?$")]] = Field(
+        default_factory=dict
+    )
+    """Service -> address, for services that settings.SERVICES does not know; only these hosts are read."""
+    velden: Fields | None = None
     verplicht: bool = False
     gebieden: bool = False
     """True for the source whose newest table defines the areas of a release."""
     tijd: Literal["tabel", "Perioden"] | None = None
     dimensies: Mapping[str, str] = Field(default_factory=dict)
+    """Dimension -> member: a Key, or with a `*` in it the one member whose Title fits (facts give some titles, not keys)."""
+    edities: bool = False
+    """True: the tables are editions of one and the same statistic, the best first. Only the first that was delivered is used,
+    because figures of two editions may never stand in one series (facts/CBS.md section 8)."""
+    grenzen: Bounds | None = None
+    niveaus: tuple[Literal["land", "gemeente", "wijk", "buurt"], ...] = ()
+    """The kinds of area that the source has figures for."""
+    jaren_tekst: str = ""
+    """The years that it covers, for readers."""
+    vertraging: str = ""
+    """How long after a year its figures appear, for readers."""
+    kanttekeningen: tuple[str, ...] = ()
+    """What a user of the figures must know, one sentence each, for readers."""
     aangenomen_marge: float | None = None
     """Half width of an assumed 95% interval for a modelled source without margins, in the unit of the figures."""
     verversing: str = "bij wijziging"
     kolommen: Mapping[Identifier, Column] = Field(default_factory=dict)
     tabellen: tuple[Table, ...] = Field(min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_bounds(cls, content: Any) -> Any:
+        """The declaration with a column for each published bound; a column that stands there already is left alone."""
+        declared = cast("dict[str, Any]", content) if isinstance(content, dict) else {}
+        if not declared.get("grenzen"):
+            return cast("Any", content)
+        bounds = Bounds.model_validate(declared["grenzen"])
+        columns: dict[str, Any] = dict(declared.get("kolommen") or {})
+        for name, content_of_column in list(columns.items()):
+            column = Column.model_validate(content_of_column)
+            if column.soort == "tekst" or name.endswith((LOWER, UPPER)) or not bounds.beside(column):
+                continue
+            for suffix, member in ((LOWER, bounds.onder), (UPPER, bounds.boven)):
+                columns.setdefault(name + suffix, bounds.column(column, member))
+        return {**declared, "kolommen": columns}
 
     @model_validator(mode="after")
     def _consistent(self) -> Source:
@@ -136,8 +317,32 @@ class Source(Declaration):
             named |= {name for parts in table.verwacht.delen for name in (parts.geheel, *parts.delen)}
             if unknown := sorted(named - set(self.kolommen)):
                 raise ValueError(f"table {table.tabel} names unknown columns: {', '.join(unknown)}")
+            for service in {self.service(table).dienst, *(way.dienst for way in table.uitwijk)}:
+                if service not in SERVICES and service not in self.adressen and not table.dropped:
+                    raise ValueError(f"service {service} of table {table.tabel} has no address: declare it under 'adressen'")
+            if unsearched := sorted(set(table.verplicht) - set(self.columns_of(table))):
+                raise ValueError(f"table {table.tabel} is not searched for {', '.join(unsearched)}")
             if self.tijd == "tabel" and table.peiljaar is None:
                 raise ValueError(f"table {table.tabel} needs a peiljaar: the source has no time dimension")
+            if ended := [name for name in table.verplicht if not self.kolommen[name].valid_in(table.peiljaar)]:
+                raise ValueError(f"table {table.tabel} requires columns outside their years: {', '.join(ended)}")
+        known = {table.tabel for table in self.tabellen}
+        limited = {name for column in self.kolommen.values() for name in column.tabellen}
+        if unknown := sorted((limited | set(self.grenzen.tabellen if self.grenzen else ())) - known):
+            raise ValueError(f"there is no table {', '.join(unknown)}")
+        return self
+
+    @model_validator(mode="after")
+    def _consistent_columns(self) -> Source:
+        for name, column in self.kolommen.items():
+            first, last = column.jaren or (None, None)
+            if column.jaren is not None and self.tijd != "tabel":
+                raise ValueError(f"column {name} has years, which only a source with one year per table can tell apart")
+            if first is not None and last is not None and first > last:
+                raise ValueError(f"column {name} ends before it begins")
+            parts = [self.kolommen.get(part) for part in column.som_van]
+            if any(part is None or part.som_van or part.soort == "tekst" or part.afronding != column.afronding for part in parts):
+                raise ValueError(f"column {name} must be the sum of number columns of this source that are rounded as it is")
         return self
 
     @property
@@ -145,10 +350,28 @@ class Source(Declaration):
         """True for a source of figures, which has a basis table; False for one of boundaries."""
         return bool(self.kolommen)
 
+    def columns_of(self, table: Table) -> dict[str, Column]:
+        """The columns that a table is searched for."""
+        return {name: column for name, column in self.kolommen.items() if not column.tabellen or table.tabel in column.tabellen}
+
+    def considered(self, delivered: Callable[[Table], bool]) -> tuple[Table, ...]:
+        """The tables that count: all of them; of editions those up to and including the first that was delivered."""
+        if not self.edities:
+            return self.tabellen
+        for number, table in enumerate(self.tabellen, start=1):
+            if delivered(table):
+                return self.tabellen[:number]
+        return self.tabellen
+
     def service(self, table: Table) -> Service:
         """How a table is reached: as the table says, else as the source says."""
         pad = self.pad if table.pad is None else table.pad
         return Service(table.protocol or self.protocol, table.dienst or self.dienst, pad)
+
+    def ways(self, table: Table) -> tuple[Table, ...]:
+        """The table as declared, then as each of its other ways reads it, in the order in which they are tried."""
+        others = (table.model_copy(update={**way.model_dump(), "uitwijk": ()}) for way in table.uitwijk)
+        return (table, *others)
 
     def table(self, name: str) -> Table:
         """The declaration of one table; KeyError when it is not declared."""
@@ -213,16 +436,20 @@ INVENTED = "Beeld van de Wijk (verzonnen voorbeeld)"
 def with_example_expectations(sources: Mapping[str, Source], path: Path) -> dict[str, Source]:
     """The sources with the expectations of the embedded example instead of those of the real tables.
 
-    `path` is `sources/voorbeeld.yaml`: bron -> tabel -> verwacht. A table that it does not name keeps no expectation at all,
-    because a band of the real Netherlands means nothing for an invented country. The publisher becomes INVENTED.
+    `path` is `sources/voorbeeld.yaml`: bron -> tabel -> verwacht. Of a source that it names only the named tables stay: the
+    example does not deliver the others. A source that it does not name (one that was just added) keeps its tables without any
+    expectation, because a band of the real Netherlands means nothing for an invented country. The publisher becomes INVENTED.
     """
     overrides: dict[str, dict[str, Any]] = read_yaml(path) or {}
     result: dict[str, Source] = {}
     for name, source in sources.items():
-        own = overrides.get(name, {})
+        own = overrides.get(name, {table.tabel: {} for table in source.tabellen})
+        if strange := sorted(own.keys() - {table.tabel for table in source.tabellen}):
+            raise UsageError(f"{name} has no table {', '.join(strange)}", where=str(path), todo="Mend the file")
         tables = tuple(
             table.model_copy(update={"verwacht": validated(Expected, own.get(table.tabel, {}), path, f"{name}.{table.tabel}")})
             for table in source.tabellen
+            if table.tabel in own
         )
         result[name] = source.model_copy(update={"tabellen": tables, "uitgever": INVENTED})
     return result

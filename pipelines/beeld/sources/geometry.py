@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import orjson
 import shapely
+from pyogrio.errors import DataLayerError, DataSourceError
 from shapely.geometry import shape
 
 from beeld.errors import SourceChanged
+from beeld.sources.http import safe
 from beeld.sources.ogc import Feature
 
 RD_WINDOW = (-10_000.0, 290_000.0, 310_000.0, 640_000.0)
@@ -35,6 +40,18 @@ def to_rd(features: Iterable[Feature], where: str) -> gpd.GeoDataFrame:
     if not _inside(frame.total_bounds, RD_WINDOW):
         raise SourceChanged("coordinates lie outside the Netherlands", where=where)
     return frame.drop_duplicates("code").reset_index(drop=True)
+
+
+def read_layer(path: Path, layer: str, where: str) -> list[dict[str, Any]]:
+    """The features of one layer of a GeoPackage as GeoJSON, in EPSG:28992; SourceChanged when GDAL cannot read it."""
+    try:
+        frame: Any = gpd.read_file(path, layer=layer, engine="pyogrio")
+    except (DataSourceError, DataLayerError) as error:
+        raise SourceChanged(f"layer '{layer}' of {path.name} cannot be read: {safe(str(error))}", where=where) from error
+    if not isinstance(frame, gpd.GeoDataFrame) or frame.crs is None:
+        raise SourceChanged(f"layer '{layer}' of {path.name} has no geometry, or does not say in which CRS", where=where)
+    content: dict[str, Any] = orjson.loads(frame.to_crs(28992).to_json(drop_id=True))
+    return content["features"]
 
 
 def _multi(geometry: shapely.Geometry) -> shapely.MultiPolygon:

@@ -1,15 +1,18 @@
 """One HTTP client for every source: bounded, patient, and deaf to what is not an answer.
 
-Policy from facts/CBS.md section 1.8 and RELIABILITY.md section F: connect 10 s, read 120 s, IPv4, five tries with exponential
-backoff, Retry-After honoured up to 120 s, no redirect to another origin, at most 512 MiB and ten minutes per reply.
+Policy from facts/CBS.md section 1.8 and RELIABILITY.md section F: connect 10 s, read 120 s, IPv4, at most two requests at a time
+to one host, five tries with exponential backoff, Retry-After honoured up to 120 s, no redirect to another origin, at most 512 MiB
+and ten minutes per reply.
 """
 
 from __future__ import annotations
 
 import random
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar, cast
 from urllib.parse import urljoin, urlsplit
 
@@ -19,6 +22,8 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 
 from beeld.errors import BeeldError, SourceChanged, SourceUnreachable
 from beeld.settings import is_loopback
+from beeld.sources.packed import CutOff, pack, unpacked
+from beeld.sources.polite import Polite
 
 Transport = httpx.BaseTransport
 """What stands between a client and the network; the embedded example brings its own."""
@@ -61,10 +66,28 @@ class Reply:
     content_type: str = ""
 
 
-def open_client(transport: httpx.BaseTransport | None = None) -> httpx.Client:
+class OnlyHere(httpx.BaseTransport):
+    """A transport that asks nobody but this machine: with the sources redirected to a mirror here, nothing else is asked."""
+
+    def __init__(self, inner: httpx.BaseTransport) -> None:
+        self._inner = inner
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """The reply; NotFound, without asking, for an address elsewhere."""
+        if not is_loopback(request.url.host):
+            raise NotFound("is not asked, because the sources are redirected to this machine", where=request.url.host)
+        return self._inner.handle_request(request)
+
+    def close(self) -> None:
+        """Close the transport behind it."""
+        self._inner.close()
+
+
+def open_client(transport: httpx.BaseTransport | None = None, *, only_here: bool = False) -> httpx.Client:
     """A client with this project's limits; `transport` replaces the network (embedded example)."""
+    way = Polite(transport or httpx.HTTPTransport(local_address="0.0.0.0"))  # noqa: S104 - IPv4 only, nothing listens
     return httpx.Client(
-        transport=transport or httpx.HTTPTransport(local_address="0.0.0.0"),  # noqa: S104 - IPv4 only, nothing listens
+        transport=OnlyHere(way) if only_here else way,
         timeout=httpx.Timeout(120.0, connect=10.0),
         follow_redirects=False,
         headers={"accept": "application/json", "accept-encoding": "gzip", "user-agent": "beeld-van-de-wijk"},
@@ -90,7 +113,74 @@ def get_text(client: httpx.Client, url: str, *, where: str) -> str:
     return _patiently(lambda: _receive(client, url, where)).body.decode("utf-8", errors="replace")
 
 
+def get_body(client: httpx.Client, url: str, *, where: str, whole: Callable[[bytes], bool] = lambda _body: True) -> Reply:
+    """The body at `url` as received, for what is no JSON (CSV, XML, files); SourceChanged for an empty body or an HTML page.
+
+    A body that ends too early, as its gzip or as `whole` tells, is asked for again and then SourceUnreachable.
+    """
+
+    def attempt() -> Reply:
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                path = Path(folder) / "body"
+                target, content_type = _opened(client, url, where, lambda response: _store(response, path, where))
+                reply = Reply(target, b"".join(_bounded(unpacked(path), where)), content_type=content_type)
+                if reply.body.strip() and not whole(reply.body):
+                    _refuse_page(reply, where)
+                    raise CutOff("its end is missing", len(reply.body))
+            except CutOff as error:
+                problem = SourceUnreachable(f"reply is cut off after {error.size} bytes ({error})", where=where)
+                raise _TryAgain(problem) from error
+        return reply
+
+    reply = _patiently(attempt)
+    if not reply.body.strip():
+        raise SourceChanged("answers with an empty body", where=where)
+    _refuse_page(reply, where)
+    return reply
+
+
+def _refuse_page(reply: Reply, where: str) -> None:
+    if "html" in reply.content_type.lower() or reply.body.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
+        said = safe(reply.body[:200].decode("utf-8", errors="replace"))
+        raise SourceChanged(f"answers with an HTML page: {said}", where=where)
+
+
+def version_of(client: httpx.Client, url: str, *, where: str) -> str:
+    """The ETag, else the Last-Modified, of what stands at `url`, without its body; empty when the service tells neither."""
+
+    def take(response: httpx.Response) -> str:
+        if response.status_code >= 400:
+            _refuse_status(response, _read(response, where), where)
+        return response.headers.get("etag") or response.headers.get("last-modified") or ""
+
+    return safe(_patiently(lambda: _opened(client, url, where, take)[1]))
+
+
 Answer = TypeVar("Answer")
+
+
+def save_json(client: httpx.Client, url: str, path: Path, read: Callable[[Path], Answer], *, where: str) -> tuple[str, Answer]:
+    """Save the JSON reply at `url` as gzip file `path`; returns the address that answered and what `read` makes of the file.
+
+    The bytes go to disk as they come, packed as the service packed them, so that a large page costs no memory. A reply that
+    `read` finds cut off is asked for again. Raises what `get_json` raises; then there is no file.
+    """
+
+    def attempt() -> tuple[str, Answer]:
+        try:
+            target, content_type = _opened(client, url, where, lambda response: _store(response, path, where))
+            _refuse_other(_beginning(path), content_type, where)
+            return target, read(path)
+        except CutOff as error:
+            problem = SourceUnreachable(f"reply is cut off after {error.size} bytes ({error})", where=where)
+            raise _TryAgain(problem) from error
+
+    try:
+        return _patiently(attempt)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def _patiently(attempt: Callable[[], Answer]) -> Answer:
@@ -125,6 +215,18 @@ def _pause(state: RetryCallState) -> float:
 
 
 def _receive(client: httpx.Client, url: str, where: str) -> Reply:
+    def take(response: httpx.Response) -> Reply:
+        body = _read(response, where)
+        _refuse_status(response, body, where)
+        head = response.headers
+        return Reply(str(response.url), body, head.get("content-crs", ""), head.get("content-type", ""))
+
+    target, reply = _opened(client, url, where, take)
+    return Reply(target, reply.body, reply.content_crs, reply.content_type)
+
+
+def _opened(client: httpx.Client, url: str, where: str, take: Callable[[httpx.Response], Answer]) -> tuple[str, Answer]:
+    """The address that answered, after redirects on the same origin, and what `take` makes of its answer."""
     target = url
     for _ in range(4):
         try:
@@ -132,10 +234,7 @@ def _receive(client: httpx.Client, url: str, where: str) -> Reply:
                 if response.is_redirect:
                     target = _redirect(target, response.headers.get("location", ""), where)
                     continue
-                body = _read(response, where)
-                _refuse_status(response, body, where)
-                head = response.headers
-                return Reply(target, body, head.get("content-crs", ""), head.get("content-type", ""))
+                return target, take(response)
         except (httpx.TransportError, httpx.DecodingError) as error:
             problem = SourceUnreachable(
                 f"{type(error).__name__}: {error or 'no reply'} after {TRIES} tries of {target}", where=where
@@ -180,17 +279,41 @@ def follow(base: str, link: str, where: str) -> str:
 
 
 def _read(response: httpx.Response, where: str) -> bytes:
+    return b"".join(_bounded(response.iter_bytes(), where))
+
+
+def _bounded(parts: Iterable[bytes], where: str) -> Iterator[bytes]:
+    """The parts of a reply; SourceChanged when it is too large, SourceUnreachable when it takes too long."""
     started = time.monotonic()
-    parts: list[bytes] = []
     size = 0
-    for part in response.iter_bytes():
+    for part in parts:
         size += len(part)
         if size > MAX_BYTES:
             raise SourceChanged(f"reply is larger than {MAX_BYTES} bytes", where=where)
         if time.monotonic() - started > MAX_SECONDS:
             raise SourceUnreachable(f"reply takes longer than {MAX_SECONDS:.0f} s", where=where)
-        parts.append(part)
-    return b"".join(parts)
+        yield part
+
+
+def _store(response: httpx.Response, path: Path, where: str) -> str:
+    """Save a body as gzip, the service's own where it sends that; returns the content type."""
+    if response.status_code >= 400:
+        _refuse_status(response, _read(response, where), where)
+    as_sent = response.headers.get("content-encoding", "").strip().lower() in ("gzip", "x-gzip")
+    parts = _bounded(response.iter_raw() if as_sent else response.iter_bytes(), where)
+    with path.open("wb") as file:
+        file.writelines(parts if as_sent else pack(parts))
+    return response.headers.get("content-type", "")
+
+
+def _beginning(path: Path) -> bytes:
+    """The first bytes of a saved body."""
+    beginning = b""
+    for part in unpacked(path):
+        beginning += part
+        if len(beginning) >= 1000:
+            break
+    return beginning
 
 
 def _refuse_status(response: httpx.Response, body: bytes, where: str) -> None:
@@ -213,16 +336,22 @@ def _retry_after(response: httpx.Response) -> float | None:
     return float(value) if value.isascii() and value.isdigit() else None
 
 
-def _decode(reply: Reply, where: str) -> dict[str, Any]:
-    text = reply.body.removeprefix(b"\xef\xbb\xbf").lstrip()
+def _refuse_other(body: bytes, content_type: str, where: str) -> bytes:
+    """The beginning of a JSON text; SourceChanged for what is none by its looks."""
+    text = body.removeprefix(b"\xef\xbb\xbf").lstrip()
     if not text:
         raise SourceChanged("answers with an empty body", where=where)
     if text[:1] not in (b"{", b"["):
         raise SourceChanged(
             f"answers something that is not JSON: {safe(text[:200].decode('utf-8', errors='replace'))}", where=where
         )
-    if reply.content_type and "json" not in reply.content_type.lower():
-        raise SourceChanged(f"answers with content type '{safe(reply.content_type)}' where JSON belongs", where=where)
+    if content_type and "json" not in content_type.lower():
+        raise SourceChanged(f"answers with content type '{safe(content_type)}' where JSON belongs", where=where)
+    return text
+
+
+def _decode(reply: Reply, where: str) -> dict[str, Any]:
+    text = _refuse_other(reply.body, reply.content_type, where)
     try:
         content = orjson.loads(text)
     except orjson.JSONDecodeError as error:

@@ -15,12 +15,18 @@ import orjson
 from beeld.errors import SourceChanged
 from beeld.sources.archive import Delivery, Snapshot
 from beeld.sources.declarations import Source, Table
-from beeld.sources.http import NotFound, Rejected, Reply, follow, get_json
+from beeld.sources.http import NotFound, Rejected, Reply, follow, get_json, safe
 
 RD_NEW = "http://www.opengis.net/def/crs/EPSG/0/28992"
+RD_NEW_CODE = "EPSG:28992"
 LIMIT = 1000
 MAX_PAGES = 500
 ITEMS = "items"
+LAND = "NEE"
+"""`water` of what is land in the Netherlands; JA is water, B abroad."""
+CODE_FIELDS = ("statcode", "buurtcode", "wijkcode", "gemeentecode", "bu_code", "wk_code", "gm_code")
+NAME_FIELDS = ("statnaam", "buurtnaam", "wijknaam", "gemeentenaam", "bu_naam", "wk_naam", "gm_naam")
+YEAR_FIELDS = ("jrstatcode", "jaarcode", "jaar")
 
 
 @dataclass(frozen=True)
@@ -34,16 +40,26 @@ class Feature:
     crs: str
 
 
+def layer_of(table: Table) -> str:
+    """What the service calls the table."""
+    return table.laag or table.tabel
+
+
 def fingerprint(client: httpx.Client, base: str, source: Source, table: Table) -> str:
     """What the service says of the collection, as a hash: as long as it does not change, no features are fetched again.
 
     A service without a description of the collection always gives the same fingerprint: a boundary of a given year is final.
     """
-    where = f"{source.bron} {table.tabel}"
     try:
-        _, content = get_json(client, f"{base}{source.service(table).pad}/collections/{table.tabel}?f=json", where=where)
+        return described(client, base, source, table)
     except NotFound:
         return "geen beschrijving"
+
+
+def described(client: httpx.Client, base: str, source: Source, table: Table) -> str:
+    """The description of the collection as a hash; NotFound when there is no such collection."""
+    where = f"{source.bron} {table.tabel}"
+    _, content = get_json(client, f"{base}{source.service(table).pad}/collections/{layer_of(table)}?f=json", where=where)
     steady = {key: content.get(key) for key in ("id", "title", "updated", "extent", "itemType", "storageCrs")}
     return hashlib.sha256(orjson.dumps(steady, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
@@ -63,7 +79,7 @@ def fetch(
     A service that does not know the question `jaarcode` is asked for everything; the year is chosen when it is read.
     """
     where = f"{source.bron} {table.tabel}"
-    collection = f"{base}{source.service(table).pad}/collections/{table.tabel}"
+    collection = f"{base}{source.service(table).pad}/collections/{layer_of(table)}"
     crs = f"&crs={quote(RD_NEW, safe='')}"
     for question in (*(f"{crs}&jaarcode={year}" for year in table.jaren), crs, ""):
         delivery = Delivery(scratch, source.bron, table.tabel)
@@ -73,8 +89,44 @@ def fetch(
     raise SourceChanged(f"has no features of {', '.join(map(str, table.jaren))}", where=where)
 
 
+def store_figures(
+    client: httpx.Client, address: str, table: Table, delivery: Delivery, where: str, progress: Callable[[str], None]
+) -> list[dict[str, Any]]:
+    """The properties of every feature of a collection of one year, page after page into the delivery: they are the figures.
+
+    Raises NotFound when the service has no such collection, SourceChanged for a circle of pages or a page that comes twice.
+    """
+    found: list[dict[str, Any]] = []
+    seen: set[bytes] = set()
+    visited: set[str] = set()
+    target: str | None = f"{address}/collections/{layer_of(table)}/items?f=json&limit={LIMIT}"
+    while target is not None:
+        if target in visited:
+            raise SourceChanged("next links go in a circle", where=where)
+        if len(visited) >= MAX_PAGES:
+            raise SourceChanged(f"delivers more than {MAX_PAGES} pages", where=where)
+        visited.add(target)
+        reply, content = get_json(client, target, where=where)
+        features = feature_list(content, where)
+        keys = [orjson.dumps(feature["properties"], option=orjson.OPT_SORT_KEYS) for feature in features]
+        if len(set(keys)) != len(keys) or not seen.isdisjoint(keys):
+            raise SourceChanged("delivers a feature twice (a page served twice?)", where=where)
+        seen.update(keys)
+        if features:
+            delivery.add(f"{ITEMS}-{len(visited):04d}", target, reply.body, features)
+        found += [feature["properties"] for feature in features]
+        progress(f"{where}: page {len(visited)}, {len(found)} features")
+        target = _next(target, content, where)
+    return found
+
+
+def _next(target: str, content: dict[str, Any], where: str) -> str | None:
+    links: list[dict[str, Any]] = content.get("links") or []
+    return next((follow(target, str(link["href"]), where) for link in links if link.get("rel") == "next"), None)
+
+
 def _store(client: httpx.Client, url: str, table: Table, delivery: Delivery, where: str, progress: Callable[[str], None]) -> int:
-    seen: set[str] = set()
+    seen: set[tuple[int, str, str]] = set()
     visited: set[str] = set()
     target: str | None = url
     while target is not None:
@@ -89,18 +141,18 @@ def _store(client: httpx.Client, url: str, table: Table, delivery: Delivery, whe
             if len(visited) > 1:
                 raise
             return 0
-        features = _features(content, where)
+        features = feature_list(content, where)
         for feature in features:
-            key = f"{feature.get('properties', {}).get('jrstatcode')} {feature.get('properties', {}).get('statcode')}"
+            code, year = boundary_key(feature, where)
+            key = (year, code, str(feature["properties"].get("water") or LAND).upper())
             if key in seen:
-                raise SourceChanged(f"delivers feature {key} twice (a page served twice?)", where=where)
+                raise SourceChanged(f"delivers feature {year} {safe(code)} twice (a page served twice?)", where=where)
             seen.add(key)
         if features:
             delivery.add(f"{ITEMS}-{len(visited):04d}", target, _with_crs(reply, content), features)
         progress(f"{where}: page {len(visited)}, {len(seen)} features")
-        links: list[dict[str, Any]] = content.get("links") or []
-        target = next((follow(target, str(link["href"]), where) for link in links if link.get("rel") == "next"), None)
-    return len([key for key in seen if table.jaren and int(key[:4]) in table.jaren])
+        target = _next(target, content, where)
+    return len([key for key in seen if key[0] in table.jaren])
 
 
 def _with_crs(reply: Reply, content: dict[str, Any]) -> bytes:
@@ -110,40 +162,59 @@ def _with_crs(reply: Reply, content: dict[str, Any]) -> bytes:
     return orjson.dumps({"content_crs": reply.content_crs.strip("<> ")})[:-1] + b',"body":' + reply.body.strip() + b"}"
 
 
-def _features(content: dict[str, Any], where: str) -> list[dict[str, Any]]:
+def feature_list(content: dict[str, Any], where: str) -> list[dict[str, Any]]:
+    """The features of a reply, each with properties; SourceChanged when it has none of that shape."""
     listed = content.get("features")
     if not isinstance(listed, list):
         raise SourceChanged("reply has no list 'features'", where=where)
-    features = cast("list[dict[str, Any]]", listed)
-    for feature in features:
-        properties: dict[str, Any] = feature.get("properties") or {}
-        year = str(properties.get("jrstatcode") or "")[:4]
-        if not properties.get("statcode") or not year.isdigit():
-            raise SourceChanged("a feature lacks statcode or jrstatcode", where=where)
-    return features
+    features = cast("list[Any]", listed)
+    if not all(isinstance(feature, dict) and isinstance(feature.get("properties"), dict) for feature in features):
+        raise SourceChanged("a feature has no properties", where=where)
+    return cast("list[dict[str, Any]]", features)
+
+
+def boundary_key(feature: dict[str, Any], where: str) -> tuple[str, int]:
+    """Code and year of a boundary; SourceChanged when it has none.
+
+    `statcode` and `jrstatcode` in gebiedsindelingen; `buurtcode`, `wijkcode` or `gemeentecode` and `jaar` in wijken-en-buurten,
+    where an area also names those that it lies in: the smallest is its own.
+    """
+    properties: dict[str, Any] = feature["properties"]
+    code = next((text for name in CODE_FIELDS if (text := str(properties.get(name) or "").strip().upper())), "")
+    year = next((text for name in YEAR_FIELDS if (text := str(properties.get(name) or "")[:4]).isdigit()), "")
+    if not code or not year:
+        raise SourceChanged("a feature lacks statcode or jrstatcode", where=where)
+    return code, int(year)
+
+
+def documents(snapshot: Snapshot) -> Iterator[tuple[dict[str, Any], str]]:
+    """Every archived feature collection, with the CRS that came in its HTTP header where there was one."""
+    for document in snapshot.names(f"{ITEMS}-"):
+        content: dict[str, Any] = orjson.loads(snapshot.read(document))
+        if "content_crs" in content:
+            yield content["body"], str(content["content_crs"])
+        else:
+            yield content, ""
+
+
+def read_records(snapshot: Snapshot) -> list[dict[str, Any]]:
+    """The properties of every archived feature."""
+    return [feature["properties"] for content, _ in documents(snapshot) for feature in content["features"]]
 
 
 def read_features(snapshot: Snapshot, years: tuple[int, ...]) -> Iterator[Feature]:
     """The features of an archived collection, of the newest declared year that it holds."""
     found: list[Feature] = []
-    for document in snapshot.names(f"{ITEMS}-"):
-        content = orjson.loads(snapshot.read(document))
-        header = ""
-        if "content_crs" in content:
-            header, content = content["content_crs"], content["body"]
+    for content, header in documents(snapshot):
         member: dict[str, Any] = content.get("crs") or {}
         crs = header or str(member.get("properties", {}).get("name") or "")
         for feature in content["features"]:
             properties = feature["properties"]
-            found.append(
-                Feature(
-                    str(properties["statcode"]).strip().upper(),
-                    str(properties.get("statnaam") or "").strip(),
-                    int(str(properties["jrstatcode"])[:4]),
-                    feature.get("geometry"),
-                    crs,
-                )
-            )
+            if str(properties.get("water") or LAND).upper() != LAND:  # sea, lakes and abroad have codes of their own
+                continue
+            code, year = boundary_key(feature, f"{snapshot.bron} {snapshot.tabel}")
+            name = next((text for name in NAME_FIELDS if (text := str(properties.get(name) or "").strip())), "")
+            found.append(Feature(code, name, year, feature.get("geometry"), crs))
     available = {feature.year for feature in found}
     year = next((year for year in years if year in available), None)
     yield from (feature for feature in found if feature.year == year)

@@ -4,8 +4,8 @@
     werk.<bron>     (gebiedscode, peiljaar, aanwezig, kanttekening, reden, and the columns of basis.<bron>)
                     one row per gebied of the newest division and delivered peiljaar: the source's own row, or none
 
-A figure joins along an unbroken chain of "unchanged" flags; where flags are missing, on equal code and equal name with
-"grens niet getoetst"; otherwise not at all (CONTRACT.md, Joining years).
+A figure joins along an unbroken chain of flags (`chains`), also when only the code changed; where flags are missing, on equal
+code and equal name with "grens niet getoetst"; otherwise not at all (CONTRACT.md, Joining years).
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ from beeld.sources.declarations import Source
 from beeld.transforms.arrow import Kind, registered
 from beeld.transforms.basis import Staged
 from beeld.transforms.catalog import Union
+from beeld.transforms.chains import create_chains
 
 if TYPE_CHECKING:
     import geopandas as gpd
 
 NATIONAL = "NL00"
 UNTESTED = "grens niet getoetst"
+NOT_ASKED = "dit jaar is alleen opgehaald voor de gevraagde gemeenten"
 
 
 def create_areas(con: duckdb.DuckDBPyConnection, source: Source, staged: Sequence[Staged]) -> int:
@@ -64,16 +66,10 @@ def create_areas(con: duckdb.DuckDBPyConnection, source: Source, staged: Sequenc
         [NATIONAL, newest, NATIONAL],
     )
     _name_gemeenten(con, source, newest)
+    create_chains(con, newest)
     con.execute(
         """insert into gebied_historie
-        select nu.gebiedscode, nu.indeling_jaar, nu.naam, nu.wijziging,
-          case when nu.wijziging = '1' and vorig.indeling_jaar = nu.indeling_jaar - 1 then vorig.gebiedscode
-            when vorig.naam = nu.naam and coalesce(nu.wijziging, '1') = '1' then vorig.gebiedscode end
-        from werk.indeling as nu
-        left join werk.indeling as vorig
-          on vorig.gebiedscode = nu.gebiedscode
-          and vorig.indeling_jaar = (select max(indeling_jaar) from werk.indeling where indeling_jaar < nu.indeling_jaar)
-        order by nu.gebiedscode, nu.indeling_jaar"""
+        select gebiedscode, indeling_jaar, naam, wijziging, voorganger from werk.stap order by gebiedscode, indeling_jaar"""
     )
     return newest
 
@@ -100,43 +96,115 @@ def _name_gemeenten(con: duckdb.DuckDBPyConnection, source: Source, newest: int)
     )
 
 
-def link(con: duckdb.DuckDBPyConnection, source: Source, newest: int) -> None:
-    """Create `werk.<bron>`: the row of `basis.<bron>` that may stand for an area of the newest division, or why there is none."""
+def link(
+    con: duckdb.DuckDBPyConnection,
+    source: Source,
+    newest: int,
+    selections: Mapping[str, Sequence[str]] | None = None,
+) -> None:
+    """Create `werk.<bron>`: the row of `basis.<bron>` that may stand for an area of the newest division, or why there is none.
+
+    `selections` names, per table that was not fetched for the whole country, the codes of the gemeenten that were. Adds to
+    `werk.reeks` which of these rows may stand in one series.
+    """
+    selected: dict[str, tuple[Kind, list[Any]]] = {
+        "tabel": ("text", list(selections or {})),
+        "gemeenten": ("texts", [list(codes) for codes in (selections or {}).values()]),
+    }
+    _place_areas(con, source, newest)
+    with registered(con, "selecties", selected):
+        _choose_rows(con, source, newest)
+    _write_linked(con, source)
+    con.execute("delete from werk.reeks where bron = ?", [source.bron])
+    con.execute(
+        """insert into werk.reeks
+        select ?, gebiedscode, peiljaar, indeling_jaar, oude_code, gekoppeld and ongewijzigd
+        from koppeling order by gebiedscode, peiljaar""",
+        [source.bron],
+    )
+
+
+def _write_linked(con: duckdb.DuckDBPyConnection, source: Source) -> None:
+    """`werk.<bron>` from `koppeling`. Not sorted: it is never published, and sorting rows this wide takes the most memory."""
     columns = "".join(_linked_column(name, column.soort) for name, column in source.kolommen.items())
     con.execute(
-        f"""create or replace temp table keten as
-        select j.indeling_jaar, i.gebiedscode,
-          count(*) filter (i.wijziging = '1') as ongewijzigd,
-          coalesce(bool_or(i.wijziging in ('2', '3')), false) as gewijzigd
-        from (select distinct indeling_jaar from basis."{source.bron}" where indeling_jaar is not null) as j
-        join werk.indeling as i on i.indeling_jaar > j.indeling_jaar and i.indeling_jaar <= ?
-        group by j.indeling_jaar, i.gebiedscode""",
-        [newest],
-    )
-    con.execute(
         f"""create or replace table werk."{source.bron}" as
-        with jaren as (select distinct peiljaar, tabel, indeling_jaar, getypeerd, voorlopig from basis."{source.bron}"),
-        raster as (
-          select g.gebiedscode, g.naam, j.*,
-            g.soort = 'land' or j.indeling_jaar is not distinct from $newest
-              or coalesce(k.ongewijzigd, 0) = $newest - j.indeling_jaar as getoetst,
-            coalesce(k.gewijzigd, false) and g.soort <> 'land' as gewijzigd
-          from gebied as g cross join jaren as j
-          left join keten as k on k.gebiedscode = g.gebiedscode and k.indeling_jaar = j.indeling_jaar
-          where g.soort <> 'samengesteld')
-        select r.gebiedscode, r.peiljaar, r.tabel, r.indeling_jaar, r.getypeerd, r.voorlopig,
-          b.gebiedscode is not null and (coalesce(r.getoetst, false) or (not r.gewijzigd and b.naam = r.naam)) as gekoppeld,
-          gekoppeld as aanwezig,
-          case when gekoppeld and not coalesce(r.getoetst, false) then $untested end as kanttekening,
+        select k.gebiedscode, k.peiljaar, k.tabel, k.indeling_jaar, k.getypeerd, k.voorlopig, k.gekoppeld,
+          k.gekoppeld as aanwezig, k.kanttekening, k.reden{columns}
+        from koppeling as k
+        left join basis."{source.bron}" as b
+          on b.tabel = k.tabel and b.peiljaar = k.peiljaar and b.gebiedscode = k.rij"""
+    )
+
+
+def _place_areas(con: duckdb.DuckDBPyConnection, source: Source, newest: int) -> None:
+    """Temp table `plaats`: where each area of the newest division stood in each division that the source uses, and how we know.
+
+    weg: zelf (that division itself), keten (the chain reaches it), gat (it lies between delivered divisions, the chain goes
+    on at the next one), naam (nothing known), gewijzigd (the chain ends later, or the code became another one: only "unchanged"
+    joins) or verbroken (the chain ends later). A flag `1` of the year after a
+    division that was not delivered still proves that step.
+    """
+    con.execute(
+        f"""create or replace temp table plaats as
+        with delen as (select distinct indeling_jaar from basis."{source.bron}"),
+        wegen as (
+          select g.gebiedscode, g.gemeentecode, g.naam as naam_nu, d.indeling_jaar,
+            k.oude_code, k.naam, k.getoetst, k.ongewijzigd,
+            case when g.soort = 'land' or d.indeling_jaar = $newest then 'zelf'
+              when k.gebiedscode is null then 'naam'
+              when k.oude_code <> g.gebiedscode then 'gewijzigd'
+              when k.indeling_jaar = d.indeling_jaar then 'keten'
+              when k.wijziging in ('2', '3') then 'gewijzigd'
+              when k.vorig_jaar >= d.indeling_jaar then 'verbroken'
+              when k.wijziging = '1' and k.indeling_jaar = d.indeling_jaar + 1 then 'keten'
+              else 'gat' end as weg
+          from (from gebied where soort <> 'samengesteld') as g
+          cross join delen as d
+          asof left join werk.keten as k on k.gebiedscode = g.gebiedscode and d.indeling_jaar <= k.indeling_jaar)
+        select gebiedscode, gemeentecode, indeling_jaar, weg,
+          case when weg in ('keten', 'gat') then oude_code when weg in ('zelf', 'naam') then gebiedscode end as oude_code,
+          case when weg in ('keten', 'gat') then naam else naam_nu end as naam,
+          weg = 'zelf' or (weg = 'keten' and getoetst) as getoetst,
+          weg = 'zelf' or (weg = 'keten' and ongewijzigd) as ongewijzigd
+        from wegen""",
+        {"newest": newest},
+    )
+
+
+def _choose_rows(con: duckdb.DuckDBPyConnection, source: Source, newest: int) -> None:
+    """Temp table `koppeling`: per area and peiljaar the table and code to take the row from, with the note or the reason.
+
+    Several tables of one source may hold parts of one year; an area takes its row from the one that has it.
+    """
+    con.execute(
+        f"""create or replace temp table koppeling as
+        with tabellen as (
+          select distinct peiljaar, tabel, indeling_jaar, getypeerd, voorlopig from basis."{source.bron}"),
+        keuze as (
+          select p.gebiedscode, p.gemeentecode, p.weg, p.oude_code, p.getoetst, p.ongewijzigd, t.*,
+            b.gebiedscode is not null as gevonden,
+            gevonden and (p.getoetst or b.naam = p.naam) as gekoppeld
+          from plaats as p
+          join tabellen as t on t.indeling_jaar is not distinct from p.indeling_jaar
+          left join basis."{source.bron}" as b
+            on b.tabel = t.tabel and b.peiljaar = t.peiljaar and b.gebiedscode = p.oude_code
+          qualify row_number() over (
+            partition by p.gebiedscode, t.peiljaar
+            order by gekoppeld desc, p.getoetst desc, t.indeling_jaar desc nulls last, t.tabel) = 1)
+        select k.* exclude (gemeentecode, weg, gevonden), case when gekoppeld then gebiedscode end as rij,
+          case when gekoppeld and not getoetst then $untested end as kanttekening,
           case when gekoppeld then null
-            when r.gewijzigd then 'de grens of code is gewijzigd na indeling ' || r.indeling_jaar
-            when r.indeling_jaar < $newest then 'geen gebied met deze code en naam in indeling ' || r.indeling_jaar
-            when b.gebiedscode is not null then 'de bron geeft deze code een andere naam'
-            else 'de bron heeft geen rij voor dit gebied' end as reden{columns}
-        from raster as r
-        left join basis."{source.bron}" as b on b.gebiedscode = r.gebiedscode and b.peiljaar = r.peiljaar
-        order by r.gebiedscode, r.peiljaar""",
-        {"newest": newest, "untested": UNTESTED},
+            when s.tabel is not null and gemeentecode is not null and not list_contains(s.gemeenten, gemeentecode)
+              and not list_contains(s.gemeenten, coalesce('GM' || oude_code[3:6], gemeentecode)) then $elsewhere
+            when weg = 'gewijzigd' then 'de grens of code is gewijzigd na indeling ' || indeling_jaar
+            when weg in ('verbroken', 'gat') or (weg = 'naam' and indeling_jaar < $newest)
+              then 'geen gebied met deze code en naam in indeling ' || indeling_jaar
+            when gevonden then 'de bron geeft deze code een andere naam'
+            else 'de bron heeft geen rij voor dit gebied' end as reden
+        from keuze as k
+        left join selecties as s on s.tabel = k.tabel""",
+        {"newest": newest, "untested": UNTESTED, "elsewhere": NOT_ASKED},
     )
 
 

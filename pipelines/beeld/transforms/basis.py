@@ -1,7 +1,7 @@
 """`basis.<bron>`: one tidy table per source, whatever the protocol: one row per gebied and peiljaar, one status per cell.
 
     basis.<bron>: tabel, gebiedscode, naam, peiljaar, indeling_jaar, voorlopig, getypeerd, then per declared column
-                  getal: <kolom> DOUBLE and <kolom>_status VARCHAR;  tekst: <kolom> VARCHAR
+                  getal: <kolom> DOUBLE and <kolom>_status basis.status;  tekst: <kolom> VARCHAR
 
 A stager (`staging.STAGERS`) parses an archived delivery into temp tables `stuk_0`, `stuk_1`, ... with gebiedscode, peiljaar and
 those columns; what every source shares from there on stands here.
@@ -9,7 +9,8 @@ those columns; what every source shares from there on stands here.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import duckdb
@@ -19,6 +20,9 @@ from beeld.sources.archive import Snapshot
 from beeld.sources.columns import Layout
 from beeld.sources.declarations import Source, Table
 from beeld.transforms.arrow import registered
+
+STATUSES = ("ok", "geheim", "te_klein", "onbekend", "niet_geleverd", "geen_noemer", "niet_van_toepassing")
+"""What a cell can be (CONTRACT.md): the values of the type `basis.status`, which takes one byte where text takes sixteen."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +43,17 @@ def create_basis(con: duckdb.DuckDBPyConnection, source: Source) -> None:
         "voorlopig boolean, getypeerd boolean"
     )
     columns = "".join(
-        f', "{name}" varchar' if column.soort == "tekst" else f', "{name}" double, "{name}_status" varchar'
+        f', "{name}" varchar' if column.soort == "tekst" else f', "{name}" double, "{name}_status" basis.status'
         for name, column in source.kolommen.items()
     )
-    con.execute("create schema if not exists basis")
+    create_status(con)
     con.execute(f'create or replace table basis."{source.bron}" ({fixed}{columns})')
+
+
+def create_status(con: duckdb.DuckDBPyConnection) -> None:
+    """The schema `basis` with its type `basis.status`, unless they exist."""
+    con.execute("create schema if not exists basis")
+    con.execute(f"create type if not exists basis.status as enum ({', '.join(repr(status) for status in STATUSES)})")
 
 
 def register_names(con: duckdb.DuckDBPyConnection, titles: Mapping[str, str], provisional: Sequence[int]) -> None:
@@ -75,17 +85,19 @@ def append(
         there = name in present
         select.append(f'"{name}"' if there else "null")
         if column.soort == "getal":
-            select.append(f"coalesce(\"{name}_status\", 'niet_geleverd')" if there else "'niet_geleverd'")
+            missing = "'niet_geleverd'::basis.status"
+            select.append(f'coalesce("{name}_status", {missing})' if there else missing)
     joined = "stuk_0" + "".join(f" full join stuk_{n} using (gebiedscode, peiljaar)" for n in range(1, pieces))
-    con.execute(
-        f"""insert into basis."{source.bron}"
-        select ?, gebiedscode, coalesce(naam, gebiedscode), peiljaar, ?, peiljaar in (select peiljaar from voorlopige), ?,
-          {", ".join(select)}
-        from {joined} left join namen using (gebiedscode)
-        where peiljaar >= ?
-        order by gebiedscode, peiljaar""",
-        [table.tabel, table.indeling_jaar, typed, year_from],
-    )
+    with _one_thread(con):
+        con.execute(
+            f"""insert into basis."{source.bron}"
+            select ?, gebiedscode, coalesce(naam, gebiedscode), peiljaar, ?, peiljaar in (select peiljaar from voorlopige), ?,
+              {", ".join(select)}
+            from {joined} left join namen using (gebiedscode)
+            where peiljaar >= ?
+            order by gebiedscode, peiljaar""",
+            [table.tabel, table.indeling_jaar, typed, year_from],
+        )
     found = con.execute(
         f'select peiljaar, count(*) from basis."{source.bron}" where tabel = ? group by peiljaar order by peiljaar',
         [table.tabel],
@@ -98,17 +110,55 @@ def append(
     return tuple(year for year, _ in found), sum(count for _, count in found)
 
 
+@contextmanager
+def _one_thread(con: duckdb.DuckDBPyConnection) -> Generator[None]:
+    """One thread while the block runs: a delivery is smaller than a row group, so more threads only double the work."""
+    row = con.execute("select current_setting('threads')").fetchone()
+    con.execute("set threads = 1")
+    try:
+        yield
+    finally:
+        con.execute("set threads = ?", [row[0] if row else 1])
+
+
 def mark_undelivered(con: duckdb.DuckDBPyConnection, source: Source, table: Table, present: Collection[str], empty: str) -> None:
-    """A topic that is empty for every area of a year has not been delivered for that year.
+    """A topic that is empty for every area of a year has not been delivered for that year; then the declared sums are made.
 
     `empty` is the status that an empty cell gets under this protocol.
     """
-    for name in present:
-        if source.kolommen[name].soort == "getal":
+    names = [name for name in present if source.kolommen[name].soort == "getal"]
+    if not names:
+        return
+    flags = ", ".join(f'bool_and("{name}_status" = $leeg)' for name in names)
+    years = con.execute(
+        f'select peiljaar, {flags} from basis."{source.bron}" where tabel = $tabel group by peiljaar order by peiljaar',
+        {"leeg": empty, "tabel": table.tabel},
+    ).fetchall()
+    for year, *empties in years:
+        changes = ", ".join(f"\"{name}_status\" = 'niet_geleverd'" for name, flag in zip(names, empties, strict=True) if flag)
+        if changes:
             con.execute(
-                f"""update basis."{source.bron}" set "{name}_status" = 'niet_geleverd'
-                where tabel = ? and peiljaar in (
-                  select peiljaar from basis."{source.bron}" where tabel = ?
-                  group by peiljaar having bool_and("{name}_status" = ?))""",
-                [table.tabel, table.tabel, empty],
+                f'update basis."{source.bron}" set {changes} where tabel = ? and peiljaar = ?',
+                [table.tabel, year],
             )
+    _add_sums(con, source, table, present)
+
+
+def _add_sums(con: duckdb.DuckDBPyConnection, source: Source, table: Table, present: Collection[str]) -> None:
+    """A column that the table delivers only in parts (`som_van`) is their sum, or has the first status of a part that is not ok.
+
+    The order is that of CONTRACT.md, "Cells to status". A part that is missing never counts as zero.
+    """
+    for name, column in source.kolommen.items():
+        parts = column.som_van
+        if not parts or name in present or not set(parts) <= set(present):
+            continue
+        total = " + ".join(f'"{part}"' for part in parts)
+        statuses = ", ".join(f'"{part}_status"' for part in parts)
+        cases = " ".join(f"when '{status}' in ({statuses}) then '{status}'::basis.status" for status in STATUSES[1:])
+        con.execute(
+            f"""update basis."{source.bron}" set "{name}" = {total},
+              "{name}_status" = case {cases} else 'ok'::basis.status end
+            where tabel = ?""",
+            [table.tabel],
+        )

@@ -21,6 +21,7 @@ from beeld.sources.declarations import (
     validated,
     with_example_expectations,
 )
+from beeld.transforms.corrections import Correction, load_corrections
 from beeld.transforms.formulas import Formula, Reference, parse
 
 FAMILIES = ("inkomen", "politie", "omgeving", "lokaal")
@@ -101,6 +102,7 @@ class Catalog:
     indicators: Mapping[str, Indicator]
     themes: Mapping[str, Theme]
     unions: tuple[Union, ...]
+    corrections: tuple[Correction, ...] = ()
 
     def of_theme(self, theme: str) -> list[str]:
         """Ids of the indicators of a theme, in the order of the catalogue."""
@@ -141,7 +143,9 @@ def load_catalog(project: Path, home: Path | None = None, *, example: bool = Fal
     themes = {name: validated(Theme, entry, theme_path, name) for name, entry in _entries(theme_path).items()}
     for name, indicator in indicators.items():
         _refuse_wrong(name, indicator, sources, themes, str(path))
-    return Catalog(sources, indicators, dict(sorted(themes.items(), key=lambda item: item[1].nummer)), _unions(project, home))
+    corrections = () if example else load_corrections(project / "sources" / "correcties.yaml", sources)
+    ordered = dict(sorted(themes.items(), key=lambda item: item[1].nummer))
+    return Catalog(sources, indicators, ordered, _unions(project, home), corrections)
 
 
 def _entries(path: Path) -> dict[str, Any]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-CODE = re.compile(r"NL\d\d|GM\d{4}|WK\d{4}[0-9A-Z]{2}|BU\d{4}[0-9A-Z]{4}", re.ASCII)
+from beeld.sources.declarations import AREA
+
+CODE = AREA
 UNION = re.compile(r"SG-[a-z0-9]+(-[a-z0-9]+)*")
 KINDS = {"NL": "land", "GM": "gemeente", "WK": "wijk", "BU": "buurt", "SG": "samengesteld"}
 

@@ -17,6 +17,7 @@ from beeld.transforms.arrow import Kind, registered
 from beeld.transforms.basis import Staged
 from beeld.transforms.catalog import Catalog, Indicator
 from beeld.transforms.formulas import Formula
+from beeld.transforms.margins import bounds_sql, published
 from beeld.transforms.uncertainty import RELIABLE, Z95, rounding_variance, shrink, shrunk_rates
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def delivered_years(indicator: Indicator, staged: Sequence[Staged]) -> list[int]
     return sorted(
         year
         for piece in staged
-        if piece.source.bron == indicator.bron and all(name in piece.layout.columns for name in own)
+        if piece.source.bron == indicator.bron and all(piece.layout.raw(name) for name in own)
         for year in piece.years
     )
 
@@ -78,7 +79,7 @@ def _insert(
 ) -> None:
     origin = provenance(indicator, year, staged)
     con.execute(
-        f"insert into waarde by name {value_sql(indicator, catalog.sources, staged)}",
+        f"insert into waarde by name {value_sql(indicator, catalog.sources, staged, year)}",
         {
             "indicator": name,
             "jaar": year,
@@ -100,7 +101,7 @@ def provenance(indicator: Indicator, year: int, staged: Sequence[Staged]) -> Pro
             continue
         sha256 = sha256 or piece.snapshot.sha256
         tables.append(piece.table.tabel)
-        columns.append(piece.layout.columns.get(reference.kolom, reference.kolom))
+        columns += piece.layout.raw(reference.kolom) or (reference.kolom,)
     return Provenance(", ".join(dict.fromkeys(tables)), ", ".join(columns), sha256)
 
 
@@ -109,8 +110,8 @@ def piece_of(bron: str, year: int, staged: Sequence[Staged]) -> Staged | None:
     return next((piece for piece in staged if piece.source.bron == bron and year in piece.years), None)
 
 
-def value_sql(indicator: Indicator, sources: Mapping[str, Source], staged: Sequence[Staged]) -> str:
-    """The query that yields the rows of `waarde` of one indicator in year $jaar, for every gebied of the newest division."""
+def value_sql(indicator: Indicator, sources: Mapping[str, Source], staged: Sequence[Staged], year: int) -> str:
+    """The query that yields the rows of `waarde` of one indicator in `year` ($jaar), for every gebied of the newest division."""
     formula, own = indicator.parsed, indicator.bron
     value = (
         f"{formula.factor!r} * {formula.teller.sql()} / nullif({formula.noemer.sql()}, 0)"
@@ -119,7 +120,9 @@ def value_sql(indicator: Indicator, sources: Mapping[str, Source], staged: Seque
     )
     weight = indicator.weight.sql() if indicator.weight else "null"
     lower, upper = _bounds_sql(*(indicator.bereik or (None, None)))
-    error = _error_sql(indicator, sources[own])
+    bounds = published(indicator, sources[own])
+    modelled = _error_sql(indicator, sources[own], piece_of(own, year, staged))
+    error = f"case when gegeven then (boven - onder) / {2 * Z95!r} else {modelled} end"
     reason = REASONS.format(
         status="status",
         unknown="case when getypeerd then 'onbekend of geheim' else 'onbekend, onvoldoende betrouwbaar of geheim' end",
@@ -135,7 +138,8 @@ def value_sql(indicator: Indicator, sources: Mapping[str, Source], staged: Seque
         {formula.teller.sql() if formula.noemer else "null"} as teller,
         {formula.noemer.sql() if formula.noemer else weight} as noemer,
         {formula.teller.sql()} as y,
-        {formula.noemer.sql() if formula.noemer else formula.teller.sql()} as n
+        {formula.noemer.sql() if formula.noemer else formula.teller.sql()} as n,
+        {bounds_sql(bounds)}
       from werk."{own}" as "{own}"
       join gebied as g on g.gebiedscode = "{own}".gebiedscode
       {_joins_sql(indicator, sources, staged)}
@@ -144,8 +148,8 @@ def value_sql(indicator: Indicator, sources: Mapping[str, Source], staged: Seque
     select gebiedscode, $indicator as indicator, $jaar as peiljaar, indeling_jaar, waarde, status,
       case when status = 'ok' then kanttekening else {reason} end as reden,
       teller, noemer,
-      {lower} as ondergrens,
-      {upper} as bovengrens,
+      case when not gegeven then {lower} when waarde is not null then onder end as ondergrens,
+      case when not gegeven then {upper} when waarde is not null then boven end as bovengrens,
       null as geschat, coalesce(voorlopig, false) as voorlopig,
       case when waarde is null or fout is null then null when waarde = 0 then fout = 0
         else fout / abs(waarde) < {RELIABLE} end as betrouwbaar,
@@ -189,9 +193,14 @@ def _status_sql(formula: Formula, own: str) -> str:
     return f"case {' '.join(cases)} else 'ok' end"
 
 
-def _error_sql(indicator: Indicator, source: Source) -> str:
-    """Standard error of the outcome, in its own unit; null where no error model is declared."""
-    bases = [source.kolommen[r.kolom].afronding if r.bron == source.bron else None for r in indicator.parsed.teller.references]
+def _error_sql(indicator: Indicator, source: Source, piece: Staged | None) -> str:
+    """Standard error of the outcome, in its own unit; null where no error model is declared.
+
+    A column that the table delivers in parts is as many rounded counts as it has parts.
+    """
+    sums: Mapping[str, tuple[str, ...]] = piece.layout.sums if piece else {}
+    own = [reference.kolom for reference in indicator.parsed.teller.references if reference.bron == source.bron]
+    bases = [source.kolommen[part].afronding for name in own for part in sums.get(name, (name,))]
     rounding = sum(rounding_variance(base, bases.count(base)) for base in set(bases) if base is not None)
     rounded = f"case when soort in ('buurt', 'wijk') then {rounding!r} else 0.0 end"
     factor = repr(indicator.parsed.factor)

@@ -2,12 +2,18 @@
 
 Cells become statuses as CONTRACT.md says: Untyped `.` onbekend, `x` geheim, `-` 0, empty niet_van_toepassing; Typed null
 onbekend; a topic that is empty for every area of a year niet_geleverd, and so is a topic that the table does not have.
+
+Decoding a page takes most of the time, so the rest keeps out of its way: a page at a time (no table is ever in memory), only the
+declared cells, and each text read once however often it is repeated.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 import duckdb
@@ -18,20 +24,114 @@ from beeld.sources.archive import Snapshot
 from beeld.sources.columns import Layout
 from beeld.sources.declarations import Source, Table
 from beeld.sources.http import safe
-from beeld.transforms.arrow import Kind, WrongType, registered
-from beeld.transforms.basis import Staged, append, mark_undelivered, register_names
+from beeld.sources.lots import bodies, lots
+from beeld.transforms.arrow import Array, WrongType, array, as_table, coded, joined, taken
+from beeld.transforms.basis import STATUSES, Staged, append, mark_undelivered, register_names
 from beeld.transforms.codes import normalise
 
+KEYS = 2
+"""Lists that go before those of the columns in what a piece keeps: region and time."""
 VALID_SHARE = 0.995
 """Share of region codes that must be codes (RELIABILITY.md F32)."""
+NUMBER = re.compile(odata_v3.NUMBER)
+
+Cell = tuple[float | None, str]
+"""The value of a cell and its status; exactly one of them says that there is none."""
+
+
+class Codes(dict[Any, str | None]):
+    """Region key as delivered -> canonical code, or None when it is no code; each key is looked at once."""
+
+    def __missing__(self, key: Any) -> str | None:
+        code = self[key] = normalise(str(key))
+        return code
+
+
+class Years(dict[Any, int | None]):
+    """Key of the time dimension -> peiljaar, or None for a month or quarter; each key is looked at once."""
+
+    def __missing__(self, key: Any) -> int | None:
+        annual = odata_v3.ANNUAL.match(str(key).strip())
+        year = self[key] = int(annual.group(1)) if annual else None
+        return year
+
+
+class Stripped(dict[Any, str]):
+    """Key of a dimension as delivered -> without its padding."""
+
+    def __missing__(self, key: Any) -> str:
+        text = self[key] = str(key).strip()
+        return text
+
+
+class Cells(dict[str, Cell | None]):
+    """Untyped text -> what it says; each text is read once, and a table of a million cells holds a few thousand texts."""
+
+    def __missing__(self, text: str) -> Cell | None:
+        cell = self[text] = read_cell(text)
+        return cell
+
+
+def read_cell(text: str | None) -> Cell | None:
+    """The value and status of an Untyped cell; None when it is neither a number nor a known sign (a decimal comma, say)."""
+    stripped = (text or "").strip()
+    match stripped:
+        case "":
+            return None, "niet_van_toepassing"
+        case ".":
+            return None, "onbekend"
+        case "x":
+            return None, "geheim"
+        case "-":
+            return 0.0, "ok"
+        case _:
+            return (float(stripped), "ok") if NUMBER.fullmatch(stripped) else None
+
+
+class Piece:
+    """The columns that share one selection of dimension members, and their raw cells of one page."""
+
+    def __init__(self, selection: Mapping[str, str], columns: tuple[str, ...], layout: Layout) -> None:
+        self.selection = selection
+        self.columns = columns
+        self._cells = itemgetter(layout.region, layout.time or layout.region, *(layout.columns[name] for name in columns))
+        self.raw: tuple[list[Any], ...] = tuple([] for _ in range(KEYS + len(columns)))
+        self.pages: list[Array] = []
+
+    def keep(self, rows: Sequence[Mapping[str, Any]], stripped: Stripped) -> None:
+        """Keep the cells of the rows that belong here; row by row, because a row is together in memory and a column is not."""
+        for dimension, member in self.selection.items():
+            rows = [row for row in rows if stripped[row[dimension]] == member]
+        if not rows:
+            return
+        for kept, cells in zip(self.raw, zip(*map(self._cells, rows), strict=True), strict=True):
+            kept.extend(cells)
+
+    def close_page(self, arrays: Mapping[str, Array]) -> None:
+        """Keep the columns of a page in the place of its raw cells."""
+        self.pages.append(as_table(arrays))
+        for cells in self.raw:
+            cells.clear()
 
 
 @dataclass(frozen=True)
-class Piece:
-    """The columns that share one selection of dimension members, with their raw cells."""
+class Reading:
+    """One snapshot on its way into `stuk_0`, `stuk_1`, ..., with what was read of its keys and cells so far."""
 
-    selection: Mapping[str, str]
-    columns: tuple[str, ...]
+    source: Source
+    table: Table
+    layout: Layout
+    pieces: tuple[Piece, ...]
+    untyped: bool
+    where: str
+    codes: Codes = field(default_factory=Codes)
+    years: Years = field(default_factory=Years)
+    stripped: Stripped = field(default_factory=Stripped)
+    cells: Cells = field(default_factory=Cells)
+
+    def is_number(self, name: str) -> bool:
+        """True for a declared column of numbers."""
+        return self.source.kolommen[name].soort == "getal"
 
 
 def stage(con: duckdb.DuckDBPyConnection, source: Source, table: Table, snapshot: Snapshot, year_from: int) -> Staged:
@@ -41,90 +141,127 @@ def stage(con: duckdb.DuckDBPyConnection, source: Source, table: Table, snapshot
     """
     where = f"{source.bron} {table.tabel}"
     layout = odata_v3.read_layout(snapshot, source, table)
+    source = odata_v3.read_pinned(snapshot, source, layout)
     untyped = odata_v3.data_set_of(snapshot) == odata_v3.UNTYPED
-    pieces = _pieces(source, layout)
-    raw = _collect(snapshot, table, layout, pieces, untyped, where)
-    for number, (piece, cells) in enumerate(zip(pieces, raw, strict=True)):
-        _parse(con, number, source, layout, piece, cells, untyped=untyped, where=where)
-    _register_names(con, snapshot, layout)
-    years, rows = append(con, source, table, layout.columns, len(pieces), typed=not untyped, year_from=year_from, where=where)
+    reading = Reading(source, table, layout, _pieces(source, layout), untyped, where)
+    _read(reading, snapshot)
+    _register_names(con, snapshot, reading)
+    with _as_tables(con, reading):
+        for number in range(len(reading.pieces)):
+            _refuse_repeats(con, number, where)
+        years, rows = append(
+            con, source, table, layout.columns, len(reading.pieces), typed=not untyped, year_from=year_from, where=where
+        )
     mark_undelivered(con, source, table, layout.columns, "niet_van_toepassing" if untyped else "onbekend")
     return Staged(source, table, snapshot, layout, years, rows)
 
 
-def _pieces(source: Source, layout: Layout) -> list[Piece]:
+def _pieces(source: Source, layout: Layout) -> tuple[Piece, ...]:
     groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for name in layout.columns:
         selection = {**source.dimensies, **source.kolommen[name].dimensies}
         groups.setdefault(tuple(sorted(selection.items())), []).append(name)
-    return [Piece(dict(selection), tuple(names)) for selection, names in groups.items()]
+    return tuple(Piece(dict(selection), tuple(names), layout) for selection, names in groups.items())
 
 
-def _collect(
-    snapshot: Snapshot, table: Table, layout: Layout, pieces: Sequence[Piece], untyped: bool, where: str
-) -> list[dict[str, list[Any]]]:
-    """Per piece the raw cells as lists: `gebiedscode`, `peiljaar`, and one list per declared column."""
-    stored: list[dict[str, list[Any]]] = [
-        {"gebiedscode": [], "peiljaar": [], **{name: [] for name in piece.columns}} for piece in pieces
-    ]
+def _read(reading: Reading, snapshot: Snapshot) -> None:
+    """Every page into the pieces, one at a time; SourceChanged when too many region codes are none, or there are no rows."""
     total = refused = 0
-    codes: dict[str, str | None] = {}
-    for rows in odata_v3.read_rows(snapshot, odata_v3.UNTYPED if untyped else odata_v3.TYPED):
-        total += len(rows)
-        for row in rows:
-            year = _year(row, table, layout)
-            text = row[layout.region]
-            code = codes[text] if text in codes else codes.setdefault(text, normalise(str(text)))
-            if code is None:
-                refused += 1
-            if year is None or code is None:
-                continue
-            for piece, cells in zip(pieces, stored, strict=True):
-                if any(row[dimension].strip() != member for dimension, member in piece.selection.items()):
-                    continue
-                cells["gebiedscode"].append(code)
-                cells["peiljaar"].append(year)
-                for name in piece.columns:
-                    cells[name].append(row[layout.columns[name]])
+    for body in bodies(snapshot, f"{odata_v3.UNTYPED if reading.untyped else odata_v3.TYPED}-"):
+        for rows in lots(body):
+            total += len(rows)
+            refused += _keep(reading, rows)
+        for piece in reading.pieces:
+            _close_page(reading, piece)
     if total == 0 or refused > total * (1 - VALID_SHARE):
-        raise SourceChanged(f"{refused} of {total} rows have no known region code in {layout.region}", where=where)
-    return stored
+        raise SourceChanged(
+            f"{refused} of {total} rows have no known region code in {reading.layout.region}", where=reading.where
+        )
 
 
-def _year(row: Mapping[str, Any], table: Table, layout: Layout) -> int | None:
-    if layout.time is None:
-        return table.peiljaar
-    annual = odata_v3.ANNUAL.match(str(row[layout.time]).strip())
-    return int(annual.group(1)) if annual else None
-
-
-def _parse(
-    con: duckdb.DuckDBPyConnection,
-    number: int,
-    source: Source,
-    layout: Layout,
-    piece: Piece,
-    cells: Mapping[str, list[Any]],
-    *,
-    untyped: bool,
-    where: str,
-) -> None:
-    """Temp table `stuk_<number>`: the piece with values and statuses; SourceChanged for a cell that is neither."""
-    columns: dict[str, tuple[Kind, list[Any]]] = {
-        "gebiedscode": ("text", cells["gebiedscode"]),
-        "peiljaar": ("integer", cells["peiljaar"]),
-    }
-    for name in piece.columns:
-        columns[name] = ("text" if untyped or source.kolommen[name].soort == "tekst" else "double", cells[name])
-    parsed = ", ".join(_cell_sql(name, source.kolommen[name].soort, untyped) for name in piece.columns)
+@contextmanager
+def _as_tables(con: duckdb.DuckDBPyConnection, reading: Reading) -> Generator[None]:
+    """The pieces as `stuk_0`, `stuk_1`, ... while the block runs: views, so that no cell is copied before it is in place."""
+    for number, piece in enumerate(reading.pieces):
+        selected = ", ".join(_cell_sql(name, reading.is_number(name), reading.untyped) for name in piece.columns)
+        con.register(f"ruw_stuk_{number}", joined(piece.pages))
+        con.execute(
+            f"create or replace temp view stuk_{number} as select gebiedscode, peiljaar, {selected} from ruw_stuk_{number}"
+        )
     try:
-        with registered(con, "ruw_stuk", columns):
-            con.execute(f"create or replace temp table stuk_{number} as select gebiedscode, peiljaar, {parsed} from ruw_stuk")
-            if untyped:
-                _refuse_text(con, source, layout, piece, where)
+        yield
+    finally:
+        for number in range(len(reading.pieces)):
+            con.execute(f"drop view stuk_{number}")
+            con.unregister(f"ruw_stuk_{number}")
+
+
+def _keep(reading: Reading, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Keep the annual rows with a region code in their pieces; returns how many rows have no known code."""
+    region, time = reading.layout.region, reading.layout.time
+    codes, years = reading.codes, reading.years
+    unknown = [codes[row[region]] for row in rows].count(None)
+    if unknown:
+        rows = [row for row in rows if codes[row[region]] is not None]
+    if time is not None:
+        rows = [row for row in rows if years[row[time]] is not None]
+    elif reading.table.peiljaar is None:
+        rows = []
+    for piece in reading.pieces:
+        piece.keep(rows, reading.stripped)
+    return unknown
+
+
+def _close_page(reading: Reading, piece: Piece) -> None:
+    """Turn the cells of a page into columns of values and statuses; SourceChanged for a cell that is neither."""
+    regions, times, *raw = piece.raw
+    annual = reading.layout.time is not None
+    arrays = {
+        "gebiedscode": array("gebiedscode", "text", [reading.codes[key] for key in regions]),
+        "peiljaar": array("peiljaar", "integer", [reading.years[key] if annual else reading.table.peiljaar for key in times]),
+    }
+    try:
+        for name, cells in zip(piece.columns, raw, strict=True):
+            arrays |= _column(reading, name, cells)
     except WrongType as error:
-        key = layout.columns.get(error.column, error.column)
-        raise SourceChanged(f"column {key} ({error.column}) changed its type: {error}", where=where) from error
+        key = reading.layout.columns[error.column]
+        raise SourceChanged(f"column {key} ({error.column}) changed its type: {error}", where=reading.where) from error
+    piece.close_page(arrays)
+
+
+def _column(reading: Reading, name: str, cells: Sequence[Any]) -> dict[str, Array]:
+    """A column as Arrow: numbers, with their statuses where the text tells them, or text as it is."""
+    if not reading.is_number(name):
+        return {name: array(name, "text", cells)}
+    if not reading.untyped:
+        return {name: array(name, "double", cells)}
+    places, texts = coded(array(name, "text", cells))
+    read: list[Cell] = []
+    for text in texts:
+        cell = reading.cells[text]
+        if cell is None:
+            key = reading.layout.columns[name]
+            raise SourceChanged(f"column {key} ({name}) holds '{safe(text.strip())}', which is no number", where=reading.where)
+        read.append(cell)
+    values, statuses = [value for value, _ in read], [STATUSES.index(status) for _, status in read]
+    return {name: taken(values, "double", places), f"{name}_status": taken(statuses, "byte", places)}
+
+
+def _cell_sql(name: str, number: bool, untyped: bool) -> str:
+    """How a view shows one column: its value and, for numbers, its status."""
+    cell = f'"{name}"'
+    if not number:
+        return f"case when trim({cell}) not in ('', '.') then trim({cell}) end as {cell}"
+    if not untyped:
+        status = f"case when {cell} is null then 'onbekend'::basis.status else 'ok'::basis.status end"
+    else:
+        cases = " ".join(f"when {place} then '{status}'::basis.status" for place, status in enumerate(STATUSES))
+        status = f'case "{name}_status" {cases} end'
+    return f'{cell}, {status} as "{name}_status"'
+
+
+def _refuse_repeats(con: duckdb.DuckDBPyConnection, number: int, where: str) -> None:
+    """SourceChanged when an area and year stand in a piece twice."""
     twice = con.execute(
         f"select gebiedscode, peiljaar from stuk_{number} group by all having count(*) > 1 order by all limit 1"
     ).fetchone()
@@ -132,50 +269,19 @@ def _parse(
         raise SourceChanged(f"delivers {twice[0]} {twice[1]} more than once", where=where)
 
 
-def _refuse_text(con: duckdb.DuckDBPyConnection, source: Source, layout: Layout, piece: Piece, where: str) -> None:
-    """SourceChanged for a number cell that is neither a number nor a known sign for missing (a decimal comma, say)."""
-    for name in piece.columns:
-        if source.kolommen[name].soort == "tekst":
-            continue
-        wrong = con.execute(
-            f"""select trim("{name}") from ruw_stuk
-            where not regexp_full_match(trim("{name}"), ?) and trim("{name}") not in ('.', '-', 'x', '') limit 1""",
-            [odata_v3.NUMBER],
-        ).fetchone()
-        if wrong:
-            raise SourceChanged(
-                f"column {layout.columns[name]} ({name}) holds '{safe(wrong[0])}', which is no number", where=where
-            )
-
-
-def _cell_sql(name: str, kind: str, untyped: bool) -> str:
-    cell = f'"{name}"'
-    text = f"trim({cell})"
-    if kind == "tekst":
-        return f"case when {text} in ('', '.') then null else {text} end as {cell}"
-    if not untyped:
-        return f"{cell}, case when {cell} is null then 'onbekend' else 'ok' end as \"{name}_status\""
-    number = f"regexp_full_match({text}, '{odata_v3.NUMBER}')"
-    return (
-        f"case when {text} = '-' then 0.0 when {number} then {text}::double end as {cell}, "
-        f"case when {text} = '-' or {number} then 'ok' when {text} = '.' then 'onbekend' when {text} = 'x' then 'geheim' "
-        f"when {text} is null or {text} = '' then 'niet_van_toepassing' else 'ongeldig' end as \"{name}_status\""
-    )
-
-
-def _register_names(con: duckdb.DuckDBPyConnection, snapshot: Snapshot, layout: Layout) -> None:
+def _register_names(con: duckdb.DuckDBPyConnection, snapshot: Snapshot, reading: Reading) -> None:
     """The names of the areas and the provisional years, from the dimension tables."""
+    region, time = reading.layout.region, reading.layout.time
     titles: dict[str, str] = {}
-    for page in odata_v3.read_rows(snapshot, layout.region):
+    for page in odata_v3.read_rows(snapshot, region):
         for row in page:
-            code = normalise(str(row.get("Key") or ""))
+            code = reading.codes[str(row.get("Key") or "")]
             if code:
                 titles[code] = " ".join(str(row.get("Title") or "").split()) or code
     years = [
-        int(match.group(1))
-        for page in (odata_v3.read_rows(snapshot, layout.time) if layout.time else ())
+        year
+        for page in (odata_v3.read_rows(snapshot, time) if time else ())
         for row in page
-        if (match := odata_v3.ANNUAL.match(str(row.get("Key") or "").strip()))
-        and row.get("Status") not in ("Definitief", None, "")
+        if (year := reading.years[str(row.get("Key") or "")]) is not None and row.get("Status") not in ("Definitief", None, "")
     ]
     register_names(con, titles, years)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import duckdb
 
 from beeld.sources.declarations import Source
+from beeld.transforms import margins
 from beeld.transforms.catalog import Catalog, Indicator
 from beeld.transforms.uncertainty import RELIABLE, Z95, rounding_variance
 
@@ -114,16 +115,20 @@ def compute_unions(con: duckdb.DuckDBPyConnection, catalog: Catalog, members: Ma
         rows = con.execute(
             """select w.indicator, w.peiljaar, any_value(w.indeling_jaar), bool_or(w.voorlopig), any_value(w.bron_tabel),
               any_value(w.bron_kolom), any_value(w.snapshot_sha256), max(w.reden) filter (w.status = 'ok'),
-              list((w.waarde, w.teller, w.noemer, g.inwoners) order by w.gebiedscode)
+              list((w.waarde, w.teller, w.noemer, g.inwoners) order by w.gebiedscode),
+              list((w.ondergrens, w.bovengrens, w.noemer) order by w.gebiedscode) filter (w.waarde is not null)
             from waarde as w join gebied as g using (gebiedscode)
             where list_contains(?, w.gebiedscode) group by w.indicator, w.peiljaar order by w.indicator, w.peiljaar""",
             [list(buurten)],
         ).fetchall()
-        for name, year, division, provisional, table, column, sha256, note, cells in rows:
+        for name, year, division, provisional, table, column, sha256, note, cells, bounds in rows:
             indicator = catalog.indicators[name]
             parts = [Part(*cell) for cell in cells]
             combined = combine(indicator, parts)
-            error = standard_error(indicator, catalog.sources[indicator.bron], combined, sum(p.waarde is not None for p in parts))
+            source = catalog.sources[indicator.bron]
+            error = standard_error(indicator, source, combined, sum(p.waarde is not None for p in parts))
+            if margins.published(indicator, source) and not margins.assumed(indicator, source, table):
+                error = margins.union_error(bounds or [])
             low, high = _interval(indicator, combined.waarde, error)
             reliable = (
                 None if error is None or combined.waarde is None else (error < RELIABLE * abs(combined.waarde) or error == 0)

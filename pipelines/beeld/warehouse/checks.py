@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -18,12 +18,14 @@ import duckdb
 from beeld.errors import ChecksFailed
 from beeld.sources.declarations import Source, Table
 from beeld.transforms.catalog import Catalog, Indicator
+from beeld.transforms.corrections import Correction
 from beeld.transforms.uncertainty import rounding_bound
+from beeld.warehouse.crosscheck import WAARSCHUWING, compare
 
 if TYPE_CHECKING:
     import pandas as pd  # only named here: importing it takes seconds, and Dagster loads this module often
 
-FOUT, WAARSCHUWING = "fout", "waarschuwing"
+FOUT = "fout"
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,21 @@ def all_checks(catalog: Catalog, tables: Iterable[str]) -> list[Check]:
             if table.tabel in delivered:
                 checks += [*_band_checks(source, table), *_null_checks(source, table), *_known_checks(source, table)]
                 checks += _part_checks(source, table)
-    return checks
+    return checks + [_correction_check(c) for c in catalog.corrections if c.tabel in delivered]
+
+
+def _correction_check(correction: Correction) -> Check:
+    """The guard of a declared correction: one that corrects nothing any more should go."""
+    return Check(
+        f"correctie_{correction.id}",
+        correction.bron,
+        f"{correction.tabel} {correction.kolom}",
+        WAARSCHUWING,
+        f"de correctie vindt nog iets om te corrigeren. {correction.reden}",
+        f"select cellen from basis.correctie where id = '{correction.id}'",
+        "expect_column_values_to_be_between",
+        (("column", "cellen"), ("min_value", 1)),
+    )
 
 
 def _key_checks() -> list[Check]:
@@ -82,7 +98,8 @@ def _key_checks() -> list[Check]:
             "gebiedscode, indicator, peiljaar",
             FOUT,
             "elk cijfer komt een keer voor",
-            "select count(*) - count(distinct (gebiedscode, indicator, peiljaar)) as dubbel from waarde",
+            """select coalesce(sum(rijen - gebieden), 0)::bigint as dubbel from (
+              select count(*) as rijen, count(distinct gebiedscode) as gebieden from waarde group by indicator, peiljaar)""",
             "expect_column_values_to_be_between",
             (("column", "dubbel"), ("max_value", 0)),
         ),
@@ -256,7 +273,8 @@ def run_checks(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> list[Outcome
         [
             [o.check.naam, o.check.bron, o.check.onderwerp, o.check.ernst, o.geslaagd, o.aantal, o.check.toelichting]
             for o in outcomes
-        ],
+        ]
+        + [list(astuple(row)) for row in compare(con)],
     )
     failed = [outcome for outcome in outcomes if not outcome.geslaagd and outcome.check.ernst == FOUT]
     if failed:
@@ -281,15 +299,16 @@ def validate(con: duckdb.DuckDBPyConnection, checks: Sequence[Check]) -> list[Ou
         context = gx.get_context(mode="ephemeral")
         variables: Any = context.variables
         variables.progress_bars = {"globally": False, "metric_calculations": False}
-        source = context.data_sources.add_pandas("bouw")
+        # one definition for every frame: each frame takes the place of the one before, which would otherwise stay in memory
+        asset = context.data_sources.add_pandas("bouw").add_dataframe_asset("frame")
+        frames: Any = asset.add_batch_definition_whole_dataframe("alles")
         outcomes: list[Outcome] = []
-        for number, check in enumerate(checks):
+        for check in checks:
             frame: pd.DataFrame = con.execute(check.query).df()
             if frame.empty:
                 outcomes.append(Outcome(check, not check.nodig, 0))
                 continue
-            asset = source.add_dataframe_asset(f"frame_{number}")
-            batch: Any = asset.add_batch_definition_whole_dataframe("alles").get_batch(batch_parameters={"dataframe": frame})
+            batch: Any = frames.get_batch(batch_parameters={"dataframe": frame})
             expectation = _expectation(gx.expectations, check)
             result: Any = batch.validate(expectation, result_format="BASIC")
             details: dict[str, Any] = result.result

@@ -6,7 +6,7 @@ import re
 from contextlib import closing
 
 from beeld.settings import Settings
-from beeld.sources import archive, odata_v3
+from beeld.sources import archive, odata_v3, odata_v4_lists
 from beeld.sources.declarations import load_sources
 from beeld.transforms.codes import normalise
 from beeld.warehouse.read import current_release, open_warehouse, warehouse_file
@@ -40,6 +40,13 @@ def areas_with_postcode(settings: Settings, postcode: str) -> list[str]:
         snapshot = archive.current_snapshot(settings.raw, source.bron, table.tabel)
         if snapshot is None:
             continue
+        if odata_v4_lists.delivers_v4(snapshot):
+            layout = odata_v4_lists.read_layout(snapshot, source, table)
+            if "postcode" not in layout.columns:
+                continue
+            cells = odata_v4_lists.cells(snapshot, source, table, "postcode", lambda _code: True, table.peiljaar)
+            hits = [normalise(key[layout.region]) for _, key, text in cells if text == postcode]
+            return [code for code in hits if code]
         layout = odata_v3.read_layout(snapshot, source, table)
         key = layout.columns.get("postcode")
         if key is None:

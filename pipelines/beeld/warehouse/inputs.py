@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from beeld.sources.archive import find_snapshot
 from beeld.sources.fetch import Delivered
 from beeld.sources.http import safe
 from beeld.sources.odata_v3 import read_layout, read_rows
+from beeld.sources.odata_v4_lists import area_names, delivers_v4
 from beeld.transforms.catalog import Catalog
 from beeld.transforms.codes import normalise
 from beeld.transforms.scores import Threshold
@@ -25,6 +26,7 @@ from beeld.warehouse.read import current_release, open_warehouse, warehouse_file
 from beeld.warehouse.release import is_complete, read_manifest
 
 SELF = "zelf"
+STALE = "verouderd"
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class Inputs:
         """Identity of the release that these inputs give with thresholds from release `thresholds` (`zelf`: its own)."""
         content = {
             "tabellen": [[d.source.bron, d.table.tabel, d.snapshot.sha256 if d.snapshot else None] for d in self.delivered],
+            "verouderd": sorted(self.stale),
             "gebieden": sorted(self.options.areas),
             "alle": self.options.all_areas,
             "jaar_vanaf": self.options.year_from,
@@ -69,6 +72,21 @@ class Inputs:
             "drempels": thresholds,
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:12]
+
+    @property
+    def stale(self) -> frozenset[tuple[str, str]]:
+        """The tables (bron, tabel) whose last good delivery stands because the source could not be read since."""
+        return frozenset((d.source.bron, d.table.tabel) for d in self.delivered if d.status == STALE)
+
+    def as_known(self, stale: Set[tuple[str, str]]) -> Inputs:
+        """The same inputs, had only the tables in `stale` been known to be so."""
+        return replace(
+            self,
+            delivered=tuple(
+                replace(d, status="actueel") if d.status == STALE and (d.source.bron, d.table.tabel) not in stale else d
+                for d in self.delivered
+            ),
+        )
 
     @property
     def made_at(self) -> str:
@@ -136,6 +154,9 @@ def region_names(delivered: Delivered) -> dict[str, str]:
     names = {"NL00": "Nederland"}
     if delivered.snapshot is None:
         return names
+    if delivers_v4(delivered.snapshot):
+        listed = area_names(delivered.snapshot, delivered.source, delivered.table)
+        return names | {code: title for text, title in listed.items() if (code := normalise(text))}
     layout = read_layout(delivered.snapshot, delivered.source, delivered.table)
     for page in read_rows(delivered.snapshot, layout.region):
         for row in page:
@@ -177,10 +198,20 @@ def thresholds_of(settings: Settings, options: Options, catalog: Catalog) -> Thr
 
 
 def existing_release(settings: Settings, inputs: Inputs, thresholds: Thresholds) -> Path | None:
-    """The complete release that these inputs already gave, or None."""
-    own = inputs.release_id(SELF)
-    names = [own] if thresholds.origin in (SELF, own) else [inputs.release_id(thresholds.origin)]
-    for name in names:
+    """The complete release that these inputs already gave, or None.
+
+    The current release also stands when the only news is that a source cannot be read any more: a fault is no new edition. The
+    next edition says so; and once the source is back, an edition that called it stale is replaced.
+    """
+    candidates = [inputs]
+    if settings.current.exists():
+        known = read_manifest(current_release(settings))["invoer"]
+        stale = {(entry["bron"], entry["tabel"]) for entry in known if entry["status"] == STALE}
+        if stale < inputs.stale:
+            candidates.append(inputs.as_known(stale))
+    for candidate in candidates:
+        own = candidate.release_id(SELF)
+        name = own if thresholds.origin in (SELF, own) else candidate.release_id(thresholds.origin)
         folder = settings.releases / name
         if folder.is_dir() and is_complete(folder):
             return folder
@@ -217,7 +248,7 @@ def manifest_of(inputs: Inputs, identity: Release, thresholds: Thresholds) -> di
                 "tabel": item.table.tabel,
                 "gewijzigd": item.snapshot.gewijzigd if item.snapshot else None,
                 "sha256": item.snapshot.sha256 if item.snapshot else None,
-                "status": "actueel" if item.snapshot else "niet_geleverd",
+                "status": item.status,
             }
             for item in inputs.delivered
         ],

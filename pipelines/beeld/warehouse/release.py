@@ -24,6 +24,7 @@ import duckdb
 from beeld.errors import Busy, Damaged, UsageError
 from beeld.settings import Settings
 from beeld.sources.archive import sync, write_json
+from beeld.sources.journal import resumable
 from beeld.transforms.catalog import Catalog
 from beeld.warehouse.build import PUBLIC_TABLES, create_profile_view, create_schema
 
@@ -76,9 +77,15 @@ def _busy(lock: IO[str], settings: Settings) -> Busy:
 
 
 def sweep(settings: Settings) -> None:
-    """Remove what an interrupted run left behind; only called while holding the lock."""
-    shutil.rmtree(settings.build, ignore_errors=True)
+    """Remove what an interrupted run left behind, but for what a fetch may take up again; only called while holding the lock."""
     settings.build.mkdir(parents=True, exist_ok=True)
+    for path in settings.build.iterdir():
+        if resumable(path):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
     for litter in settings.home.glob(".current-*"):
         litter.unlink()
 
@@ -97,7 +104,8 @@ def write_release(build: duckdb.DuckDBPyConnection, folder: Path, release_id: st
         build.execute(f'insert into uitgave."{table}" select {columns} from "{source}".main."{table}" order by {ORDER[table]}')
         parquet = str(folder / "parquet" / f"{table}.parquet").replace("'", "''")
         shown = columns.replace('"geometrie",', 'ST_AsWKB("geometrie") as geometrie,') if table == "gebied" else columns
-        build.execute(f"copy (select {shown} from uitgave.\"{table}\" order by {ORDER[table]}) to '{parquet}' (format parquet)")
+        # the table was written in its order and is read in that order; sorting it again would cost as much as the rest
+        build.execute(f"copy (select {shown} from uitgave.\"{table}\") to '{parquet}' (format parquet)")
     create_profile_view(build, catalog)
     build.execute(f'use "{source}".main')
     build.execute("checkpoint uitgave")
@@ -122,12 +130,10 @@ def publish(settings: Settings, folder: Path, release_id: str) -> Path:
     """Move a complete release to `releases/` and switch `current` to it; returns its folder."""
     if any(folder.glob("*.wal")):
         raise Damaged("the warehouse was not closed properly", where=str(folder), kept="The last release stands")
-    for path in sorted(folder.rglob("*")):
+    for path in folder.rglob("*"):
         if path.is_file() and not path.is_symlink():
-            sync(path)
             path.chmod(0o444)
-    for path in (*(p for p in folder.rglob("*") if p.is_dir()), folder):
-        sync(path)
+    os.sync()  # all of it at once: one by one, the pages of a country take minutes
     settings.releases.mkdir(parents=True, exist_ok=True)
     target = settings.releases / release_id
     if target.exists():

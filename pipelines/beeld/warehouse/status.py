@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from beeld.settings import Settings
 from beeld.sources import archive
-from beeld.sources.fetch import reader_of
+from beeld.sources.fetch import SUPERSEDED, looked_at, reader_of
 from beeld.transforms.catalog import Catalog
 
 
@@ -29,10 +29,12 @@ class TableStatus:
 def table_statuses(settings: Settings, catalog: Catalog) -> Iterator[TableStatus]:
     """The state of every declared table, from the archive alone."""
     for source in catalog.sources.values():
+        used = looked_at(settings, source)
         for table in source.tabellen:
             state = archive.load_state(settings.raw, source.bron, table.tabel)
             snapshot = archive.current_snapshot(settings.raw, source.bron, table.tabel)
             status = "niet_geleverd" if snapshot is None else "verouderd" if state.laatste_fout else "actueel"
+            status = status if table in used else SUPERSEDED
             yield TableStatus(
                 source.bron,
                 table.tabel,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Set
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,10 +11,10 @@ from typing import Any
 import duckdb
 
 from beeld.errors import Damaged, UsageError
-from beeld.sources import archive, odata_v3
+from beeld.sources import archive, odata_v3, odata_v4_lists
 from beeld.sources.archive import Snapshot
 from beeld.sources.columns import Layout
-from beeld.sources.declarations import Source
+from beeld.sources.declarations import Source, Table
 from beeld.transforms.catalog import Catalog
 from beeld.transforms.codes import normalise
 from beeld.transforms.formulas import Reference
@@ -68,11 +68,11 @@ def trace(release: Path, raw: Path, catalog: Catalog, code: str, name: str, year
             raise UsageError(f"there is no figure {name} of {code}" + (f" in {year}" if year else ""), todo="See 'beeld find'")
         snapshots = _snapshots(con, raw)
     peiljaar, value, status = row
-    codes = next((list(union.buurten) for union in catalog.unions if union.code == code), [code])
     references = [
         *indicator.parsed.references,
         *([indicator.weight] if indicator.weight and code.startswith("SG-") else []),
     ]
+    codes = frozenset(next((union.buurten for union in catalog.unions if union.code == code), (code,)))
     cells = tuple(cell for reference in references for cell in _cells(catalog, snapshots, reference, codes, peiljaar))
     return Trace(code, name, peiljaar, value, status, indicator.formule, cells)
 
@@ -91,7 +91,7 @@ def _cells(
     catalog: Catalog,
     snapshots: Mapping[tuple[str, str], Snapshot],
     reference: Reference,
-    codes: Sequence[str],
+    codes: Set[str],
     year: int,
 ) -> Iterator[SourceCell]:
     source = catalog.sources[reference.bron]
@@ -99,15 +99,20 @@ def _cells(
         snapshot = snapshots.get((source.bron, table.tabel))
         if snapshot is None:
             continue
-        layout = odata_v3.read_layout(snapshot, source, table)
-        if reference.kolom not in layout.columns or (layout.time is None and table.peiljaar != year):
+        if odata_v4_lists.delivers_v4(snapshot):
+            yield from _v4_cells(snapshot, source, table, reference.kolom, codes, year)
             continue
-        rows = list(_rows(snapshot, source, reference.kolom, layout, set(codes), year))
-        for key, text in rows:
+        layout = odata_v3.read_layout(snapshot, source, table)
+        columns = [name for name in layout.sums.get(reference.kolom, (reference.kolom,)) if name in layout.columns]
+        if layout.time is None and table.peiljaar != year:
+            continue
+        pinned = odata_v3.read_pinned(snapshot, source, layout)
+        cells = [(name, *cell) for name in columns for cell in _rows(snapshot, pinned, name, layout, codes, year)]
+        for name, key, text in cells:
             yield SourceCell(
                 source.bron,
                 table.tabel,
-                layout.columns[reference.kolom],
+                layout.columns[name],
                 key,
                 text,
                 snapshot.gewijzigd,
@@ -116,8 +121,18 @@ def _cells(
             )
 
 
+def _v4_cells(snapshot: Snapshot, source: Source, table: Table, column: str, codes: Set[str], year: int) -> Iterator[SourceCell]:
+    if table.peiljaar not in (None, year):
+        return
+    layout = odata_v4_lists.read_layout(snapshot, source, table)
+    for name in layout.sums.get(column, (column,)):
+        found = odata_v4_lists.cells(snapshot, source, table, name, lambda code: normalise(code) in codes, year)
+        for measure, key, text in found:
+            yield SourceCell(source.bron, table.tabel, measure, key, text, snapshot.gewijzigd, snapshot.sha256, snapshot.url)
+
+
 def _rows(
-    snapshot: Snapshot, source: Source, column: str, layout: Layout, codes: set[str], year: int
+    snapshot: Snapshot, source: Source, column: str, layout: Layout, codes: Set[str], year: int
 ) -> Iterator[tuple[dict[str, str], str | None]]:
     selection = {**source.dimensies, **source.kolommen[column].dimensies}
     for rows in odata_v3.read_rows(snapshot, odata_v3.data_set_of(snapshot)):

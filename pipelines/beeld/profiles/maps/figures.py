@@ -13,6 +13,7 @@ from beeld.profiles.maps.shapes import shape_from_wkb
 from beeld.profiles.maps.style import Polarity, State
 from beeld.profiles.maps.text import clean, listed
 from beeld.transforms.catalog import Catalog
+from beeld.transforms.margins import assumed
 
 FLOOR = 200
 """Inhabitants from which a buurt belongs to the universe; METHOD.md section 2."""
@@ -148,12 +149,18 @@ class Figures:
             decimals=entry.decimalen,
             polarity=polarity[entry.richting],
             badge="modelschatting" if entry.soort == "modelschatting" else "",
-            margin="aangenomen marge" if entry.foutmodel == "aangenomen" else "ruime marge",
+            margin="aangenomen marge" if self._assumed(key) else "ruime marge",
             aside="",
             sources=self.sources([key]),
             national=self.national.get(key, ()),
             cells={b.code: self.cells.get(key, {}).get(b.code, absent) for b in self.buurten},
         )
+
+    def _assumed(self, key: str) -> bool:
+        """True when a table of the figures publishes no margin."""
+        entry = self.catalog.indicators[key]
+        source = self.catalog.sources[entry.bron]
+        return any(assumed(entry, source, table) for table in self.origin[key][1].split(", "))
 
     def sources(self, names: Sequence[str]) -> str:
         """Publisher, title and table of the figures, each table once."""

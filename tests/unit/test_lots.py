@@ -1,0 +1,58 @@
+"""Archived pages in lots: the same rows as when the page is decoded at once, wherever the cuts could fall."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from beeld.errors import Damaged
+from beeld.sources import lots
+from tests.indicatoren import deliveries
+from tests.indicatoren.deliveries import row
+
+CELL = st.one_of(
+    st.none(), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=8), st.just('},{"value":[{"x":"},{')
+)
+NESTED = st.one_of(CELL, st.lists(st.dictionaries(st.just("a"), CELL, max_size=1), max_size=3))
+ROWS = st.lists(st.dictionaries(st.sampled_from(["a", "b", "value"]), NESTED, max_size=3), max_size=20)
+
+
+@settings(derandomize=True, deadline=None, database=None, max_examples=300)
+@given(rows=ROWS, size=st.integers(1, 60), before=CELL, after=st.booleans(), spaced=st.booleans())
+def test_the_lots_of_a_page_are_its_rows(rows: list[dict[str, Any]], size: int, before: Any, after: bool, spaced: bool) -> None:
+    """With texts that look like a cut, nested lists, other members and spaces."""
+    content = {"odata.metadata": before, "value": rows, **({"odata.nextLink": '{"value":['} if after else {})}
+    body = (json.dumps(content) if spaced else orjson.dumps(content).decode()).encode()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lots, "LOT_BYTES", size)
+        found = list(lots.lots(body))
+        with_mark = list(lots.lots(lots.BOM + body))
+    assert [each for lot in found for each in lot] == orjson.loads(body)["value"]
+    assert with_mark == found
+    assert all(found), "no empty lots"
+
+
+def test_small_lots_are_really_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lots, "LOT_BYTES", 100)
+    body = orjson.dumps({"value": [{"a": "x" * 30} for _ in range(50)]})
+    assert max(len(lot) for lot in lots.lots(body)) < 5
+
+
+def test_bodies_come_in_order_and_damage_is_told(tmp_path: Path) -> None:
+    """A page that is not what was archived is Damaged, not a drift of the source."""
+    snapshot = deliveries.archived(tmp_path, [row("BU00140000", "1"), row("BU00140001", "2")])
+    pages = [orjson.loads(body)["value"] for body in lots.bodies(snapshot, "UntypedDataSet-")]
+    assert [[each["Getal_1"] for each in page] for page in pages] == [["1"], ["2"]]
+    assert list(lots.bodies(snapshot, "Nothing-")) == []
+    second = snapshot.folder / "UntypedDataSet-0002.json.gz"
+    second.write_bytes(b"\x1f\x8b" + second.read_bytes()[40:])
+    reading = lots.bodies(snapshot, "UntypedDataSet-")
+    next(reading)
+    with pytest.raises(Damaged):
+        next(reading)

@@ -1,0 +1,125 @@
+"""Rows at the door: complete, once, numbers that are numbers, and only what was asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from beeld.errors import SourceChanged
+from beeld.sources.columns import Layout
+from beeld.sources.questions import WHOLE, Question, gemeenten_of, region_questions
+from beeld.sources.rowcheck import Ignored, RowCheck
+from tests.reliability import regional
+
+LAYOUT = Layout("WijkenEnBuurten", None, ("WijkenEnBuurten",), {"aantal_inwoners": "AantalInwoners_1"})
+SOURCE = regional.source({"tabel": "T1", "peiljaar": 2020})
+
+
+def row(code: str, cell: Any = "   12") -> dict[str, Any]:
+    """One delivered row."""
+    return {"WijkenEnBuurten": code, "AantalInwoners_1": cell}
+
+
+def check(untyped: bool = True, question: Question = WHOLE) -> RowCheck:
+    """A check that a page is about to go through."""
+    made = RowCheck(LAYOUT, SOURCE, untyped)
+    made.begin(question, "bron T page 1")
+    return made
+
+
+def test_a_page_counts_when_it_is_accepted_and_may_be_read_again() -> None:
+    made = check()
+    made.lot([row("BU00140000")])
+    made.begin(WHOLE, "bron T page 1")
+    made.lot([row("BU00140000")])
+    made.lot([row("BU00140001")])
+    assert made.rows == 0
+    made.accept()
+    assert (made.rows, made.seen) == (2, {("BU00140000",), ("BU00140001",)})
+
+
+@pytest.mark.parametrize("spelling", ["BU00140000", "bu00140000  ", " BU00140000"])
+def test_the_same_area_twice(spelling: str) -> None:
+    for again in ("lot", "later lot", "later page"):
+        made = check()
+        first, second = row("BU00140000"), row(spelling)
+        if again == "later page":
+            made.lot([first])
+            made.accept()
+            made.begin(WHOLE, "bron T page 2")
+        elif again == "later lot":
+            made.lot([first])
+        with pytest.raises(SourceChanged, match="delivers row BU00140000 twice"):
+            made.lot([first, second] if again == "lot" else [second])
+
+
+def test_a_row_without_an_announced_column() -> None:
+    with pytest.raises(SourceChanged, match="rows lack column AantalInwoners_1 that"):
+        check().lot([row("GM0014"), {"WijkenEnBuurten": "GM0015"}])
+    with pytest.raises(SourceChanged, match="rows lack column WijkenEnBuurten that"):
+        check().lot([{"AantalInwoners_1": "1"}])
+
+
+GOOD = ["   12", "  -3.5", ".", "      .", "x", "-", "", "    ", "12  ", None, 12, 1.5, "123456789012345.5"]
+BAD = ["1,5", "1e5", "12 34", "..", "--1", "geheim", True, [1], {"a": 1}, "1\n2", "1234567890123456"]
+
+
+@pytest.mark.parametrize("cell", GOOD)
+def test_cells_of_text_that_are_in_order(cell: Any) -> None:
+    assert check().lot([row("GM0014", cell), row("GM0015")])
+
+
+@pytest.mark.parametrize("cell", BAD)
+def test_cells_of_text_that_are_not(cell: Any) -> None:
+    with pytest.raises(SourceChanged, match=r"column AantalInwoners_1 \(aantal_inwoners\) holds"):
+        check().lot([row("GM0014"), row("GM0015", cell)])
+
+
+@pytest.mark.parametrize("cell", ["12", ".", True, [1]])
+def test_typed_cells_are_numbers(cell: Any) -> None:
+    assert check(untyped=False).lot([row("GM0014", 1), row("GM0015", None), row("GM0016", 2.5)])
+    with pytest.raises(SourceChanged, match="is no number"):
+        check(untyped=False).lot([row("GM0014", cell)])
+
+
+@given(st.lists(st.text(alphabet=" 0123456789.,-xX\n\te", max_size=8), max_size=6))
+def test_the_quick_look_at_a_column_never_passes_what_the_slow_one_refuses(cells: list[str]) -> None:
+    def verdict(lots: list[list[str]]) -> bool:
+        made = check()
+        try:
+            for number, lot in enumerate(lots):
+                made.lot([row(f"GM{number:02d}{index:02d}", cell) for index, cell in enumerate(lot)])
+        except SourceChanged:
+            return False
+        return True
+
+    assert verdict([cells]) == verdict([[cell] for cell in cells])
+
+
+def test_a_row_that_was_not_asked_for() -> None:
+    (question,) = region_questions("WijkenEnBuurten", ["GM0014"])
+    beginnings = ("NL", "GM0014", "WK0014", "BU0014")
+    assert question.filter == " or ".join(f"startswith(WijkenEnBuurten,'{text}')" for text in beginnings)
+    made = check(question=question)
+    assert made.lot([row("NL00      "), row("GM0014    "), row("WK001400  "), row("BU00140000")])
+    with pytest.raises(Ignored):
+        made.lot([row("BU00150000")])
+
+
+def test_members_and_regions_together() -> None:
+    question = Question((("Perioden", "2020JJ00"),), "WijkenEnBuurten", ("NL", "GM0014"))
+    either = "startswith(WijkenEnBuurten,'NL') or startswith(WijkenEnBuurten,'GM0014')"
+    assert question.filter == f"Perioden eq '2020JJ00' and ({either})"
+    assert question.holds({"Perioden": "2020JJ00  ", "WijkenEnBuurten": "GM0014"})
+    assert not question.holds({"Perioden": "2021JJ00", "WijkenEnBuurten": "GM0014"})
+    assert not question.holds({"Perioden": "2020JJ00", "WijkenEnBuurten": "GM0015"})
+    assert region_questions("WijkenEnBuurten", None) == [WHOLE]
+
+
+def test_codes_mean_their_gemeente() -> None:
+    unions = {"SG-noord": ("BU00140001", "BU00150002")}
+    assert gemeenten_of(["WK036300", "SG-noord", "NL00", "GM0014"], unions) == ("GM0014", "GM0015", "GM0363")
+    assert gemeenten_of([], unions) == ()
