@@ -30,7 +30,7 @@ CASES = [
         ("84799NED", "HuishoudensTotaal_28", "huishoudens"),
         ("47022NED", "GeregistreerdeMisdrijven_4", "misdrijven"),
     )
-    for share, says in ((1.0, "is empty"), (0.4, "empty cells"))
+    for share, says in ((1.0, "is empty"), (0.4, "empty"))
 ]
 
 

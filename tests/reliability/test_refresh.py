@@ -8,7 +8,6 @@ import pytest
 
 from beeld.errors import UsageError
 from beeld.refresh import Options, fetch, gather_inputs
-from beeld.transforms.catalog import load_catalog
 from beeld.warehouse.release import read_manifest
 from tests.loopback import LoopbackServer
 from tests.reliability.worlds import CommandLine, RealRelease, World, catalog_of, complete, example_settings
@@ -133,7 +132,7 @@ def test_a_listed_untyped_data_set_that_does_not_exist_is_no_obstacle(
 ) -> None:
     with LoopbackServer(example_data, list_both=True) as server:
         settings = example_settings(example_project_folder, server.environment, tmp_path)
-        delivered = fetch(settings, Options(), load_catalog(settings.project), transport=None, progress=lambda _: None)
+        delivered = fetch(settings, Options(), catalog_of(settings.project), transport=None, progress=lambda _: None)
         assert any("UntypedDataSet" in entry.path and entry.status == 404 for entry in server.log)
     typed = {d.table.tabel for d in delivered if d.snapshot and d.snapshot.names("TypedDataSet-")}
     assert "84799NED" in typed

@@ -340,8 +340,8 @@ def test_weekly_sources_weekly_and_the_others_monthly(world: World) -> None:
             (request,) = schedule.evaluate_tick(context).run_requests or ()
         asked[name] = request.run_config["resources"]["run"]["config"]["sources"]
     assert asked == {
-        "wekelijks": ["politie_misdrijven", "politie_overlast"],
-        "maandelijks": sorted({*FIGURES, "cbs_grenzen"} - {"politie_misdrijven", "politie_overlast"}),
+        "wekelijks": ["politie_misdrijven"],
+        "maandelijks": sorted({*FIGURES, "cbs_grenzen"} - {"politie_misdrijven"}),
     }
     assert found["wekelijks"].cron_schedule == "40 6 * * 1"
     assert found["maandelijks"].cron_schedule == "40 6 3 * *"

@@ -87,7 +87,8 @@ def _first_way(reach: Reach, source: Source, table: Table, attempt: Callable[[Ta
         if problems:
             reach.progress(f"{where}: read by {source.service(way).protocol}, because {problems[-1].what}")
         return answer
-    first, *others = [problem.what for problem in problems]
+    first = problems[0].what
+    others = [problem.what.partition(" of http")[0] for problem in problems[1:]]  # the address would make the message very long
     kind = NotFound if all(isinstance(problem, NotFound) for problem in problems) else SourceUnreachable
     raise kind(first, where=where, todo=f"The other ways failed too: {'; '.join(others)}" if others else "")
 

@@ -300,8 +300,8 @@ def validate(con: duckdb.DuckDBPyConnection, checks: Sequence[Check]) -> list[Ou
         variables: Any = context.variables
         variables.progress_bars = {"globally": False, "metric_calculations": False}
         # one definition for every frame: each frame takes the place of the one before, which would otherwise stay in memory
-        asset = context.data_sources.add_pandas("bouw").add_dataframe_asset("frame")
-        frames: Any = asset.add_batch_definition_whole_dataframe("alles")
+        asset: Any = context.data_sources.add_pandas("bouw").add_dataframe_asset("frame")
+        frames = asset.add_batch_definition_whole_dataframe("alles")
         outcomes: list[Outcome] = []
         for check in checks:
             frame: pd.DataFrame = con.execute(check.query).df()
