@@ -197,7 +197,7 @@ def serving(data: Path) -> Generator[Serving]:
                 environment[name] = value
             yield Serving(process, environment)
         finally:
-            process.terminate()
+            process.kill()
 
 
 def warm(server: Serving, names: list[str], folder: Path) -> None:

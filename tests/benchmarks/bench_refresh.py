@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 REAL_DATA = ROOT.parent / "shared" / "data"
 NATIONAL_BUURTEN = 14_600
-ADDRESSES = 5
+ADDRESSES = 6
 """Lines that the server prints before it serves."""
 FOUR = [word for code in ("GM0748", "GM0772", "GM0828", "GM0355") for word in ("--area", code)]
 
@@ -125,7 +125,7 @@ def serving(data: Path) -> Iterator[dict[str, str]]:
             lines = [server.stdout.readline() for _ in range(ADDRESSES)]
             yield dict(line.removeprefix("export ").strip().split("=", 1) for line in lines)
         finally:
-            server.terminate()
+            server.kill()
 
 
 def bench_demo(folder: Path) -> None:

@@ -145,7 +145,8 @@ def test_an_interrupt_ends_the_run_promptly(served: LoopbackServer, tmp_path: Pa
     """SIGINT while both requests hang: the process is gone within seconds and the last state stands."""
     served.fault("delay", DATA, seconds=60)
     script = (
-        "import json, sys\nfrom pathlib import Path\n"
+        "import json, signal, sys\nfrom pathlib import Path\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a run in the background of a shell ignores it
         "from tests.reliability import test_fetching as t\nfrom beeld.settings import load_settings\n"
         "settings = load_settings({**json.loads(sys.argv[1]), 'BEELD_HOME': sys.argv[2]}, folder=Path(sys.argv[2]).parent)\n"
         "t.look(settings, t.THREE)\n"

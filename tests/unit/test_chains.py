@@ -30,6 +30,9 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
+ABC = ((A, "X"), (B, "Y"), (C, "Z"))
+
+
 def joined(con: duckdb.DuckDBPyConnection, divisions: Mapping[int, Division], year: int) -> dict[str, str | None]:
     """Area of the newest division -> the code to which its chain leads in the division of `year`, None where it ends earlier."""
     source, newest = build(con, divisions)
@@ -249,6 +252,17 @@ def test_a_source_on_a_division_after_the_newest(con: duckdb.DuckDBPyConnection)
     found = linked(con, later, newest, 2025)
     assert found[A] == (True, UNTESTED, None)
     assert found[B] == (False, None, "de bron geeft deze code een andere naam")
+
+
+def test_a_source_that_does_not_name_its_division(con: duckdb.DuckDBPyConnection) -> None:
+    """Equal code and equal name, whatever the flags say of other years; never tested, never in a series."""
+    _, newest = build(con, {2020: {A: ("X", "3"), B: ("Y", "2"), C: ("Z", "1")}, 2024: {code: (name, "3") for code, name in ABC}})
+    police = one_column("politie", Table(tabel="P"))
+    deliver(con, police, [("P", A, "X", 2024), ("P", B, "Iets anders", 2024), ("P", C, "Z", 2024)])
+    found = linked(con, police, newest, 2024)
+    assert {code: found[code] for code in (A, C)} == dict.fromkeys((A, C), (True, UNTESTED, None))
+    assert found[B] == (False, None, "de bron geeft deze code een andere naam")
+    assert chains.comparable_years(con, "politie", A) == ()
 
 
 def test_two_tables_with_parts_of_one_year(con: duckdb.DuckDBPyConnection) -> None:

@@ -770,13 +770,13 @@ def test_runs_in_the_foreground(data: Path) -> None:
     with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
-            lines = [process.stdout.readline().strip() for _ in range(5)]
-            found = dict(line.removeprefix("export ").split("=") for line in lines)
+            lines = [process.stdout.readline().strip() for _ in range(6)]
+            found = dict(line.removeprefix("export ").split("=", 1) for line in lines)
             assert set(found) >= {"BEELD_CBS_URL", "BEELD_DERDEN_URL", "BEELD_PDOK_URL"}
             reply = httpx.get(f"{found['BEELD_CBS_URL']}/ODataFeed/odata/{TABLE}/TypedDataSet?$format=json", trust_env=False)
             assert len(reply.json()["value"]) == 10
         finally:
-            process.terminate()
+            process.kill()  # where this run itself ignores SIGTERM (nohup, some shells), so does the server
 
 
 def test_imports_nothing_from_the_product() -> None:

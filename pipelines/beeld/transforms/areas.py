@@ -161,7 +161,8 @@ def _place_areas(con: duckdb.DuckDBPyConnection, source: Source, newest: int) ->
               else 'gat' end as weg
           from (from gebied where soort <> 'samengesteld') as g
           cross join delen as d
-          asof left join werk.keten as k on k.gebiedscode = g.gebiedscode and d.indeling_jaar <= k.indeling_jaar)
+          -- a division that the source does not name lies on no chain; left null it would match one
+          asof left join werk.keten as k on k.gebiedscode = g.gebiedscode and coalesce(d.indeling_jaar, 9999) <= k.indeling_jaar)
         select gebiedscode, gemeentecode, indeling_jaar, weg,
           case when weg in ('keten', 'gat') then oude_code when weg in ('zelf', 'naam') then gebiedscode end as oude_code,
           case when weg in ('keten', 'gat') then naam else naam_nu end as naam,
