@@ -219,12 +219,14 @@ def render_into(folder: Path, settings: Settings, catalog: Catalog, inputs: Inpu
 
 
 def source_notes(delivered: Sequence[Delivered]) -> list[str]:
-    """What the index says of the sources, in Dutch: what was never delivered, one line per source, and what is not up to date.
+    """What the index says of the sources, in Dutch: which are not there, which tables of the others, and what is not up to date.
 
     Only what the inputs decide stands here: the same inputs give the same pages.
     """
-    notes: list[str] = []
-    for source in {item.source.bron: item.source for item in delivered}.values():
+    present = {item.source.bron for item in delivered if item.snapshot is not None}
+    absent = sorted({item.source.titel for item in delivered if item.source.bron not in present})
+    notes = [f"Deze bronnen zijn niet geleverd: {'; '.join(absent)}."] if absent else []
+    for source in {item.source.bron: item.source for item in delivered if item.source.bron in present}.values():
         own = [item for item in delivered if item.source.bron == source.bron]
         missing = [item.table.tabel for item in own if item.snapshot is None and item.status != SUPERSEDED]
         if missing:
