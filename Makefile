@@ -18,8 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 PYTEST_ARGS ?=
-LOCK := --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-strip-extras --no-header \
-	--no-emit-index-url --no-emit-find-links --quiet
+LOCK := --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-strip-extras --no-header --quiet
 
 # $(call sync,ENVIRONMENT,LOCK): make the environment exactly what the lock says. uv takes seconds; where it cannot reach
 # the package index (it does not read pip's settings) pip does the same in a minute and a half.
