@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -23,6 +24,7 @@ from beeld.sources.questions import gemeenten_of
 from beeld.transforms import drift
 from beeld.transforms.catalog import Catalog, load_catalog
 from beeld.transforms.codes import normalise
+from beeld.transforms.shelf import Shelf
 from beeld.warehouse import build, checks, release
 from beeld.warehouse.inputs import (
     STALE,
@@ -74,7 +76,8 @@ def refresh(
     with release.exclusive(settings, "beeld refresh"):
         release.sweep(settings)
         catalog = load_catalog(settings.project, settings.home, example=settings.example)
-        delivered = fetch(settings, options, catalog, transport=transport, progress=progress, watch=watch)
+        shelf = shelf_of(settings)
+        delivered = fetch(settings, options, catalog, transport=transport, progress=progress, watch=watch, shelf=shelf)
         inputs = gather_inputs(settings, options, catalog, delivered)
         warnings = warnings_of(delivered)
         thresholds = thresholds_of(settings, options, catalog)
@@ -82,7 +85,7 @@ def refresh(
         if known is not None:
             release.switch(settings, known.name)
             return Result(known, known.name, False, warnings)
-        folder = build_release(settings, catalog, inputs, thresholds, progress)
+        folder = build_release(settings, catalog, inputs, thresholds, progress, shelf)
         return Result(folder, folder.name, True, warnings)
 
 
@@ -94,15 +97,16 @@ def fetch(
     transport: Transport | None,
     progress: Progress,
     watch: Watch | None = None,
+    shelf: Shelf | None = None,
 ) -> list[Delivered]:
     """Look at every source (or, offline, at the archive alone) and return how each declared table stands.
 
-    `watch` hears of every page; without it `progress` hears the same as text.
+    `watch` hears of every page; without it `progress` hears the same as text. What is staged to be judged stays on the `shelf`.
     """
     if options.offline:
         return deliveries(Look(settings, None, options.strict, progress), catalog.sources)
     with open_client(transport, only_here=settings.redirected) as client:
-        look = Look(settings, client, options.strict, progress, watch, judge=drift.judge)
+        look = Look(settings, client, options.strict, progress, watch, judge=partial(drift.judge, shelf=shelf))
         return deliveries(look, catalog.sources, lambda found: asked_gemeenten(settings, options, catalog, found))
 
 
@@ -122,11 +126,23 @@ def asked_gemeenten(settings: Settings, options: Options, catalog: Catalog, foun
     return gemeenten_of(codes, {code: union.buurten for code, union in unions.items()})
 
 
-def build_release(settings: Settings, catalog: Catalog, inputs: Inputs, thresholds: Thresholds, progress: Progress) -> Path:
+def shelf_of(settings: Settings) -> Shelf:
+    """An empty shelf for the staged deliveries of one run."""
+    return Shelf(settings.build / "gestaged")
+
+
+def build_release(
+    settings: Settings,
+    catalog: Catalog,
+    inputs: Inputs,
+    thresholds: Thresholds,
+    progress: Progress,
+    shelf: Shelf | None = None,
+) -> Path:
     """Build, check, render and publish the release of these inputs; returns its folder."""
     with closing(build.open_build(settings.build / "bouw.duckdb")) as con:
         identity = identify(inputs, thresholds)
-        compute(con, settings, catalog, inputs, identity, thresholds, progress)
+        compute(con, settings, catalog, inputs, identity, thresholds, progress, shelf)
         progress("checking")
         checks.run_checks(con, catalog)
         folder = write(con, settings, catalog, identity, progress)
@@ -142,9 +158,10 @@ def compute(
     identity: build.Release,
     thresholds: Thresholds,
     progress: Progress,
+    shelf: Shelf | None = None,
 ) -> None:
     """Fill every public table of the build database from the archived snapshots."""
-    making = making_of(con, settings, catalog, inputs, identity, thresholds)
+    making = making_of(con, settings, catalog, inputs, identity, thresholds, shelf)
     making.begin()
     for source in build.figure_sources(catalog):
         progress(f"reading {source.bron}")
@@ -164,9 +181,11 @@ def making_of(
     inputs: Inputs,
     identity: build.Release,
     thresholds: Thresholds,
+    shelf: Shelf | None = None,
 ) -> build.Making:
     """The steps that fill the build database `con`, none of them taken yet."""
-    return build.Making(con, catalog, settings.project, identity, inputs.delivered, inputs.options.year_from, thresholds.rows)
+    years = inputs.options.year_from
+    return build.Making(con, catalog, settings.project, identity, inputs.delivered, years, thresholds.rows, shelf)
 
 
 def write(

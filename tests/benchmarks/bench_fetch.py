@@ -58,24 +58,29 @@ con.close()
 BEELD = """
 import json, resource, sys, time
 from contextlib import closing
+from functools import partial
 from pathlib import Path
+from beeld.refresh import shelf_of
 from beeld.settings import load_settings
 from beeld.sources.declarations import Source
 from beeld.sources.fetch import Look, deliveries
 from beeld.sources.http import open_client
+from beeld.transforms import drift
 from beeld.warehouse import build, release
 declared = Source.model_validate(json.loads(Path(sys.argv[1]).read_text()))
 gemeenten = sys.argv[2].split(",") if sys.argv[2] else None
 settings, began = load_settings(), time.monotonic()
+shelf = shelf_of(settings)
 with release.exclusive(settings, "benchmark"):
     release.sweep(settings)
     with open_client() as client:
-        found = deliveries(Look(settings, client), {declared.bron: declared}, lambda _: tuple(gemeenten) if gemeenten else None)
+        look = Look(settings, client, judge=partial(drift.judge, shelf=shelf))
+        found = deliveries(look, {declared.bron: declared}, lambda _: tuple(gemeenten) if gemeenten else None)
     spent = {"seconden": time.monotonic() - began, "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
     (settings.home / "ophalen.json").write_text(json.dumps(spent))
     if any(item.fetched for item in found) and len(sys.argv) < 4:
         with closing(build.open_build(settings.build / "bouw.duckdb")) as con:
-            build.stage_source(con, declared, found, 0)
+            build.stage_source(con, declared, found, 0, shelf)
 """
 
 

@@ -21,6 +21,9 @@ CELL = st.one_of(
 )
 NESTED = st.one_of(CELL, st.lists(st.dictionaries(st.just("a"), CELL, max_size=1), max_size=3))
 ROWS = st.lists(st.dictionaries(st.sampled_from(["a", "b", "value"]), NESTED, max_size=3), max_size=20)
+MEMBERS = ("a", "b", "value")
+ANY = lots.Wanted(dict.fromkeys(MEMBERS, Any), optional=MEMBERS)
+NUMBERS = lots.Wanted({"k": str, "x": float | None})
 
 
 @settings(derandomize=True, deadline=None, database=None, max_examples=300)
@@ -31,9 +34,9 @@ def test_the_lots_of_a_page_are_its_rows(rows: list[dict[str, Any]], size: int, 
     body = (json.dumps(content) if spaced else orjson.dumps(content).decode()).encode()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lots, "LOT_BYTES", size)
-        found = list(lots.lots(body))
-        with_mark = list(lots.lots(lots.BOM + body))
-    assert [each for lot in found for each in lot] == orjson.loads(body)["value"]
+        found = list(lots.lots(body, ANY))
+        with_mark = list(lots.lots(lots.BOM + body, ANY))
+    assert [each for lot in found for each in lot] == [tuple(map(row.get, MEMBERS)) for row in orjson.loads(body)["value"]]
     assert with_mark == found
     assert all(found), "no empty lots"
 
@@ -41,7 +44,23 @@ def test_the_lots_of_a_page_are_its_rows(rows: list[dict[str, Any]], size: int, 
 def test_small_lots_are_really_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lots, "LOT_BYTES", 100)
     body = orjson.dumps({"value": [{"a": "x" * 30} for _ in range(50)]})
-    assert max(len(lot) for lot in lots.lots(body)) < 5
+    assert max(len(lot) for lot in lots.lots(body, ANY)) < 5
+
+
+@pytest.mark.parametrize("size", [1, 10_000])
+@pytest.mark.parametrize(
+    ("row", "member"),
+    [({"k": "b", "x": "1,5"}, "x"), ({"k": "b", "x": True}, "x"), ({"k": "b"}, "x"), ({"x": 1}, "k"), ({"k": None, "x": 1}, "k")],
+)
+def test_a_member_that_is_not_of_its_type_or_not_there_is_named(
+    row: dict[str, Any], member: str, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lots, "LOT_BYTES", size)
+    good = {"k": "a", "x": 1, "else": [{"x": "},{"}]}
+    assert next(lots.lots(orjson.dumps({"value": [good, good]}), NUMBERS))[0] == ("a", 1.0)
+    with pytest.raises(lots.WrongMember) as wrong:
+        list(lots.lots(orjson.dumps({"value": [good, row, good]}), NUMBERS))
+    assert wrong.value.member == member
 
 
 def test_bodies_come_in_order_and_damage_is_told(tmp_path: Path) -> None:

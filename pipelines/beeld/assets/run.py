@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from beeld.errors import ChecksFailed, UsageError
 from beeld.settings import Settings
 from beeld.transforms.catalog import Catalog, load_catalog
+from beeld.transforms.shelf import Shelf
 
 if TYPE_CHECKING:
     from beeld.refresh import Inputs, Options, Thresholds
@@ -48,6 +49,7 @@ class Run:
     progress: Callable[[str], None]
     stack: ExitStack
     """Closes the build database when the run ends."""
+    shelf: Shelf
     fetched: dict[str, list[Delivered]] = field(default_factory=dict[str, "list[Delivered]"])
     known: Path | None = None
     passed: bool = False
@@ -64,7 +66,7 @@ class Run:
         from beeld import refresh
 
         alone = replace(self.catalog, sources={bron: self.catalog.sources[bron]})
-        return refresh.fetch(self.settings, options, alone, transport=None, progress=self.progress)
+        return refresh.fetch(self.settings, options, alone, transport=None, progress=self.progress, shelf=self.shelf)
 
     def decide(self) -> None:
         """Find the release that these inputs gave before, or begin a new one; a source that was not asked stands as archived."""
@@ -84,7 +86,7 @@ class Run:
         if self.known is None:
             con = self.stack.enter_context(closing(open_build(self.settings.build / "bouw.duckdb")))
             identity = refresh.identify(inputs, thresholds)
-            self._making = refresh.making_of(con, self.settings, self.catalog, inputs, identity, thresholds)
+            self._making = refresh.making_of(con, self.settings, self.catalog, inputs, identity, thresholds, self.shelf)
 
     @property
     def making(self) -> Making:
@@ -148,4 +150,4 @@ def open_run(settings: Settings, options: Options, what: str, progress: Callable
     with release.exclusive(settings, what), ExitStack() as stack:
         release.sweep(settings)
         catalog = load_catalog(settings.project, settings.home, example=settings.example)
-        yield Run(settings, options, catalog, progress, stack)
+        yield Run(settings, options, catalog, progress, stack, Shelf(settings.build / "gestaged"))

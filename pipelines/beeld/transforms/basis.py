@@ -88,7 +88,7 @@ def append(
             missing = "'niet_geleverd'::basis.status"
             select.append(f'coalesce("{name}_status", {missing})' if there else missing)
     joined = "stuk_0" + "".join(f" full join stuk_{n} using (gebiedscode, peiljaar)" for n in range(1, pieces))
-    with _one_thread(con):
+    with one_thread(con):
         con.execute(
             f"""insert into basis."{source.bron}"
             select ?, gebiedscode, coalesce(naam, gebiedscode), peiljaar, ?, peiljaar in (select peiljaar from voorlopige), ?,
@@ -98,6 +98,11 @@ def append(
             order by gebiedscode, peiljaar""",
             [table.tabel, table.indeling_jaar, typed, year_from],
         )
+    return finished(con, source, table, where)
+
+
+def finished(con: duckdb.DuckDBPyConnection, source: Source, table: Table, where: str) -> tuple[tuple[int, ...], int]:
+    """The years and the number of rows of a table that was added; SourceChanged when an area and year stand in two tables."""
     found = con.execute(
         f'select peiljaar, count(*) from basis."{source.bron}" where tabel = ? group by peiljaar order by peiljaar',
         [table.tabel],
@@ -111,7 +116,7 @@ def append(
 
 
 @contextmanager
-def _one_thread(con: duckdb.DuckDBPyConnection) -> Generator[None]:
+def one_thread(con: duckdb.DuckDBPyConnection) -> Generator[None]:
     """One thread while the block runs: a delivery is smaller than a row group, so more threads only double the work."""
     row = con.execute("select current_setting('threads')").fetchone()
     con.execute("set threads = 1")

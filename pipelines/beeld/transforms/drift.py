@@ -6,6 +6,7 @@ A source that multiplies by ten, empties a column or mixes two up keeps its name
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -17,11 +18,14 @@ from beeld.sources.archive import Snapshot
 from beeld.sources.declarations import Source, Table
 from beeld.transforms import staging
 from beeld.transforms.basis import create_basis
+from beeld.transforms.shelf import Shelf
 
 FACTOR = 3.0
 """How many times the median of a column may grow or shrink between two deliveries of the same year."""
 EMPTIER = 0.20
 """How much the share of cells without a value may rise, as a share of the rows."""
+MEMORY = "256MB"
+STAGING = threading.Lock()
 ENOUGH = 5
 """Number of values below which a median says nothing."""
 
@@ -46,8 +50,10 @@ Profile = Mapping[tuple[str, int], ColumnProfile]
 """(column, peiljaar) -> what its cells look like."""
 
 
-def judge(source: Source, table: Table, snapshot: Snapshot, previous: Snapshot | None) -> None:
+def judge(source: Source, table: Table, snapshot: Snapshot, previous: Snapshot | None, shelf: Shelf | None = None) -> None:
     """Raises SourceChanged when a complete delivery cannot be staged, or drifts away from the previous one.
+
+    Its staged cells are put on the `shelf`, so that the build need not read the archive again.
 
     It is judged before it is accepted, so that a delivery that is refused never takes the place of the last good one. A
     previous delivery that today's declarations cannot read (a column was declared anew), or that was fetched for other gemeenten,
@@ -55,7 +61,7 @@ def judge(source: Source, table: Table, snapshot: Snapshot, previous: Snapshot |
     """
     if not source.figures:
         return
-    after = profile_of(source, table, snapshot)
+    after = profile_of(source, table, snapshot, shelf)
     if previous is None or previous.sha256 == snapshot.sha256 or previous.gemeenten != snapshot.gemeenten:
         return
     try:
@@ -65,11 +71,16 @@ def judge(source: Source, table: Table, snapshot: Snapshot, previous: Snapshot |
     refuse_drift(before, after, f"{source.bron} {table.tabel}")
 
 
-def profile_of(source: Source, table: Table, snapshot: Snapshot) -> Profile:
-    """What the cells of an archived delivery look like, staged in memory; SourceChanged when it cannot be staged."""
-    with closing(duckdb.connect()) as con:
+def profile_of(source: Source, table: Table, snapshot: Snapshot, shelf: Shelf | None = None) -> Profile:
+    """What the cells of an archived delivery look like, staged in memory; SourceChanged when it cannot be staged.
+
+    One delivery at a time, whatever the number of threads that fetch: a whole table is in memory, and Python stages no two faster.
+    """
+    with STAGING, closing(duckdb.connect(config={"threads": 1, "memory_limit": MEMORY})) as con:
         create_basis(con, source)
-        staging.stage(con, source, table, snapshot, 0)
+        staged = staging.stage(con, source, table, snapshot, 0)
+        if shelf is not None:
+            shelf.put(con, staged)
         return profile_of_basis(con, source)
 
 

@@ -3,14 +3,14 @@
 Cells become statuses as CONTRACT.md says: Untyped `.` onbekend, `x` geheim, `-` 0, empty niet_van_toepassing; Typed null
 onbekend; a topic that is empty for every area of a year niet_geleverd, and so is a topic that the table does not have.
 
-Decoding a page takes most of the time, so the rest keeps out of its way: a page at a time (no table is ever in memory), only the
-declared cells, and each text read once however often it is repeated.
+A page at a time, so that no table is ever in memory; of a row only the declared cells are decoded, and each text is read once
+however often it is repeated.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from operator import itemgetter
@@ -24,8 +24,8 @@ from beeld.sources.archive import Snapshot
 from beeld.sources.columns import Layout
 from beeld.sources.declarations import Source, Table
 from beeld.sources.http import safe
-from beeld.sources.lots import bodies, lots
-from beeld.transforms.arrow import Array, WrongType, array, as_table, coded, joined, taken
+from beeld.sources.lots import Row, Wanted, WrongMember, bodies, lots
+from beeld.transforms.arrow import Array, array, as_table, coded, joined, taken
 from beeld.transforms.basis import STATUSES, Staged, append, mark_undelivered, register_names
 from beeld.transforms.codes import normalise
 
@@ -91,17 +91,18 @@ def read_cell(text: str | None) -> Cell | None:
 class Piece:
     """The columns that share one selection of dimension members, and their raw cells of one page."""
 
-    def __init__(self, selection: Mapping[str, str], columns: tuple[str, ...], layout: Layout) -> None:
-        self.selection = selection
+    def __init__(self, selection: Mapping[str, str], columns: tuple[str, ...], layout: Layout, places: Mapping[str, int]) -> None:
+        self.selection = {places[dimension]: member for dimension, member in selection.items()}
         self.columns = columns
-        self._cells = itemgetter(layout.region, layout.time or layout.region, *(layout.columns[name] for name in columns))
+        keys = (layout.region, layout.time or layout.region, *(layout.columns[name] for name in columns))
+        self._cells = itemgetter(*(places[key] for key in keys))
         self.raw: tuple[list[Any], ...] = tuple([] for _ in range(KEYS + len(columns)))
         self.pages: list[Array] = []
 
-    def keep(self, rows: Sequence[Mapping[str, Any]], stripped: Stripped) -> None:
+    def keep(self, rows: Sequence[Row], stripped: Stripped) -> None:
         """Keep the cells of the rows that belong here; row by row, because a row is together in memory and a column is not."""
-        for dimension, member in self.selection.items():
-            rows = [row for row in rows if stripped[row[dimension]] == member]
+        for place, member in self.selection.items():
+            rows = [row for row in rows if stripped[row[place]] == member]
         if not rows:
             return
         for kept, cells in zip(self.raw, zip(*map(self._cells, rows), strict=True), strict=True):
@@ -121,6 +122,8 @@ class Reading:
     source: Source
     table: Table
     layout: Layout
+    members: Mapping[str, Any]
+    """The members of a row that are wanted, with their types; their order is that of a row."""
     pieces: tuple[Piece, ...]
     untyped: bool
     where: str
@@ -143,7 +146,8 @@ def stage(con: duckdb.DuckDBPyConnection, source: Source, table: Table, snapshot
     layout = odata_v3.read_layout(snapshot, source, table)
     source = odata_v3.read_pinned(snapshot, source, layout)
     untyped = odata_v3.data_set_of(snapshot) == odata_v3.UNTYPED
-    reading = Reading(source, table, layout, _pieces(source, layout), untyped, where)
+    members = _members(source, layout, untyped)
+    reading = Reading(source, table, layout, members, _pieces(source, layout, members), untyped, where)
     _read(reading, snapshot)
     _register_names(con, snapshot, reading)
     with _as_tables(con, reading):
@@ -156,21 +160,41 @@ def stage(con: duckdb.DuckDBPyConnection, source: Source, table: Table, snapshot
     return Staged(source, table, snapshot, layout, years, rows)
 
 
-def _pieces(source: Source, layout: Layout) -> tuple[Piece, ...]:
+def _members(source: Source, layout: Layout, untyped: bool) -> dict[str, Any]:
+    """The members of a row that staging reads, with the types that they may have: keys first, then the cells of every column."""
+    selected = {name for column in layout.columns for name in _selection(source, column)}
+    keys = dict.fromkeys([layout.region, *([layout.time] if layout.time else []), *sorted(selected)], str | int | None)
+    cells = {
+        key: float | None if source.kolommen[name].soort == "getal" and not untyped else str | None
+        for name, key in layout.columns.items()
+    }
+    return keys | cells
+
+
+def _selection(source: Source, column: str) -> dict[str, str]:
+    return {**source.dimensies, **source.kolommen[column].dimensies}
+
+
+def _pieces(source: Source, layout: Layout, members: Mapping[str, Any]) -> tuple[Piece, ...]:
+    places = {member: place for place, member in enumerate(members)}
     groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for name in layout.columns:
-        selection = {**source.dimensies, **source.kolommen[name].dimensies}
-        groups.setdefault(tuple(sorted(selection.items())), []).append(name)
-    return tuple(Piece(dict(selection), tuple(names), layout) for selection, names in groups.items())
+        groups.setdefault(tuple(sorted(_selection(source, name).items())), []).append(name)
+    return tuple(Piece(dict(selection), tuple(names), layout, places) for selection, names in groups.items())
 
 
 def _read(reading: Reading, snapshot: Snapshot) -> None:
     """Every page into the pieces, one at a time; SourceChanged when too many region codes are none, or there are no rows."""
     total = refused = 0
+    wanted = Wanted(reading.members)
     for body in bodies(snapshot, f"{odata_v3.UNTYPED if reading.untyped else odata_v3.TYPED}-"):
-        for rows in lots(body):
-            total += len(rows)
-            refused += _keep(reading, rows)
+        try:
+            for rows in lots(body, wanted):
+                total += len(rows)
+                refused += _keep(reading, rows)
+        except WrongMember as error:
+            name = next((name for name, key in reading.layout.columns.items() if key == error.member), "")
+            raise SourceChanged(f"column {error.member} ({name}) changed its type: {error}", where=reading.where) from error
         for piece in reading.pieces:
             _close_page(reading, piece)
     if total == 0 or refused > total * (1 - VALID_SHARE):
@@ -196,15 +220,17 @@ def _as_tables(con: duckdb.DuckDBPyConnection, reading: Reading) -> Generator[No
             con.unregister(f"ruw_stuk_{number}")
 
 
-def _keep(reading: Reading, rows: Sequence[Mapping[str, Any]]) -> int:
-    """Keep the annual rows with a region code in their pieces; returns how many rows have no known code."""
-    region, time = reading.layout.region, reading.layout.time
+def _keep(reading: Reading, rows: Sequence[Row]) -> int:
+    """Keep the annual rows with a region code in their pieces; returns how many rows have no known code.
+
+    The first member of a row is its region, the second its time where the table has one.
+    """
     codes, years = reading.codes, reading.years
-    unknown = [codes[row[region]] for row in rows].count(None)
+    unknown = [codes[row[0]] for row in rows].count(None)
     if unknown:
-        rows = [row for row in rows if codes[row[region]] is not None]
-    if time is not None:
-        rows = [row for row in rows if years[row[time]] is not None]
+        rows = [row for row in rows if codes[row[0]] is not None]
+    if reading.layout.time is not None:
+        rows = [row for row in rows if years[row[1]] is not None]
     elif reading.table.peiljaar is None:
         rows = []
     for piece in reading.pieces:
@@ -220,12 +246,8 @@ def _close_page(reading: Reading, piece: Piece) -> None:
         "gebiedscode": array("gebiedscode", "text", [reading.codes[key] for key in regions]),
         "peiljaar": array("peiljaar", "integer", [reading.years[key] if annual else reading.table.peiljaar for key in times]),
     }
-    try:
-        for name, cells in zip(piece.columns, raw, strict=True):
-            arrays |= _column(reading, name, cells)
-    except WrongType as error:
-        key = reading.layout.columns[error.column]
-        raise SourceChanged(f"column {key} ({error.column}) changed its type: {error}", where=reading.where) from error
+    for name, cells in zip(piece.columns, raw, strict=True):
+        arrays |= _column(reading, name, cells)
     piece.close_page(arrays)
 
 
@@ -269,19 +291,27 @@ def _refuse_repeats(con: duckdb.DuckDBPyConnection, number: int, where: str) -> 
         raise SourceChanged(f"delivers {twice[0]} {twice[1]} more than once", where=where)
 
 
+MEMBER: Mapping[str, Any] = {"Key": str | None, "Title": str | None, "Status": str | None}
+
+
 def _register_names(con: duckdb.DuckDBPyConnection, snapshot: Snapshot, reading: Reading) -> None:
     """The names of the areas and the provisional years, from the dimension tables."""
     region, time = reading.layout.region, reading.layout.time
+    wanted = Wanted(MEMBER, optional=tuple(MEMBER))
     titles: dict[str, str] = {}
-    for page in odata_v3.read_rows(snapshot, region):
-        for row in page:
-            code = reading.codes[str(row.get("Key") or "")]
-            if code:
-                titles[code] = " ".join(str(row.get("Title") or "").split()) or code
+    for key, title, _ in _listed(snapshot, region, wanted):
+        code = reading.codes[key or ""]
+        if code:
+            titles[code] = " ".join((title or "").split()) or code
     years = [
         year
-        for page in (odata_v3.read_rows(snapshot, time) if time else ())
-        for row in page
-        if (year := reading.years[str(row.get("Key") or "")]) is not None and row.get("Status") not in ("Definitief", None, "")
+        for key, _, status in (_listed(snapshot, time, wanted) if time else ())
+        if (year := reading.years[key or ""]) is not None and status not in ("Definitief", None, "")
     ]
     register_names(con, titles, years)
+
+
+def _listed(snapshot: Snapshot, dimension: str, wanted: Wanted) -> Iterator[Row]:
+    for body in bodies(snapshot, f"{dimension}-"):
+        for rows in lots(body, wanted):
+            yield from rows

@@ -21,6 +21,7 @@ from beeld.transforms import areas, indicators, reallocation, scores, staging, u
 from beeld.transforms.basis import Staged, create_basis
 from beeld.transforms.catalog import Catalog
 from beeld.transforms.corrections import apply_corrections
+from beeld.transforms.shelf import Shelf
 
 PUBLIC_TABLES = (
     "gebied",
@@ -70,6 +71,8 @@ class Making:
     year_from: int
     carried: Sequence[scores.Threshold]
     """Thresholds of an earlier release; empty: this release sets its own."""
+    shelf: Shelf | None = None
+    """What this run staged when it judged the deliveries."""
     staged: dict[str, list[Staged]] = field(default_factory=dict[str, list[Staged]])
     newest: int | None = None
 
@@ -82,7 +85,7 @@ class Making:
 
     def stage(self, source: Source) -> dict[str, int]:
         """`basis.<bron>` of one source of figures, its known errors corrected."""
-        self.staged[source.bron] = stage_source(self.con, source, self.delivered, self.year_from)
+        self.staged[source.bron] = stage_source(self.con, source, self.delivered, self.year_from, self.shelf)
         apply_corrections(self.con, source, self.catalog.corrections)
         return {"rijen": sum(piece.rows for piece in self.staged[source.bron])}
 
@@ -133,10 +136,13 @@ def open_build(path: Path) -> duckdb.DuckDBPyConnection:
     """A read-write connection to the build database at `path`; its directory for spilling lies beside it.
 
     DuckDB would take four fifths of the memory of the machine; with less it is as fast, because it reads from disk what it let
-    go. Rewriting the file after every delivery is put off, because the next one adds to the same blocks.
+    go. Rewriting the file after every delivery is put off, because the next one adds to the same blocks. Nothing is logged for
+    recovery: a build that is killed is thrown away.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    con = duckdb.connect(str(path))
+    con = duckdb.connect()
+    con.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as bouw (recovery_mode no_wal_writes)")
+    con.execute("use bouw")
     con.execute("set temp_directory = ?", [str(path.parent / "tijdelijk")])
     con.execute("set enable_progress_bar = false")
     con.execute("set memory_limit = ?", [MEMORY])
@@ -149,17 +155,27 @@ def create_schema(con: duckdb.DuckDBPyConnection, project: Path) -> None:
     con.execute((project / "warehouse" / "schema.sql").read_text(encoding="utf-8"))
 
 
-def stage_source(con: duckdb.DuckDBPyConnection, source: Source, delivered: Sequence[Delivered], year_from: int) -> list[Staged]:
-    """`basis.<bron>` from the delivered tables of one source of figures; of editions from the best one only, never from two."""
+def stage_source(
+    con: duckdb.DuckDBPyConnection,
+    source: Source,
+    delivered: Sequence[Delivered],
+    year_from: int,
+    shelf: Shelf | None = None,
+) -> list[Staged]:
+    """`basis.<bron>` from the delivered tables of one source of figures; of editions from the best one only, never from two.
+
+    What is on the `shelf` is taken from there, the rest is read from the archive.
+    """
     create_basis(con, source)
     own = [item for item in delivered if item.source.bron == source.bron]
     present = {item.table.tabel for item in own if item.snapshot is not None}
     used = {table.tabel for table in source.considered(lambda table: table.tabel in present)}
-    return [
-        staging.stage(con, source, item.table, item.snapshot, year_from)
-        for item in own
-        if item.snapshot is not None and item.table.tabel in used
-    ]
+    pieces: list[Staged] = []
+    for item in own:
+        if item.snapshot is not None and item.table.tabel in used:
+            kept = shelf.take(con, source, item.table, item.snapshot, year_from) if shelf is not None else None
+            pieces.append(kept or staging.stage(con, source, item.table, item.snapshot, year_from))
+    return pieces
 
 
 def build_areas(

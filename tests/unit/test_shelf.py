@@ -1,0 +1,79 @@
+"""What was staged to be judged gives the build the same cells as the archive does."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from beeld.errors import SourceChanged
+from beeld.sources.archive import Snapshot
+from beeld.transforms import drift, staging
+from beeld.transforms.basis import Staged, create_basis
+from beeld.transforms.shelf import Shelf
+from tests.indicatoren import deliveries
+from tests.indicatoren.deliveries import row
+
+SOURCE = deliveries.source(tabellen=[{"tabel": "PROEF", "indeling_jaar": 2020}, {"tabel": "ANDER", "indeling_jaar": 2021}])
+FIRST, SECOND = SOURCE.tabellen
+
+
+def basis(way: Any) -> tuple[Staged, list[tuple[Any, ...]]]:
+    """What `way` adds to an empty table, and the rows of that table."""
+    with closing(duckdb.connect()) as con:
+        create_basis(con, SOURCE)
+        staged = way(con)
+        return staged, con.execute(f'select * from basis."{SOURCE.bron}" order by all').fetchall()
+
+
+def judged(snapshot: Snapshot, folder: Path) -> Shelf:
+    shelf = Shelf(folder / "it's a shelf")
+    drift.judge(SOURCE, FIRST, snapshot, None, shelf)
+    return shelf
+
+
+@pytest.mark.parametrize("year_from", [0, 2021])
+def test_the_cells_are_those_of_the_archive(year_from: int, tmp_path: Path) -> None:
+    """Of every year asked for, with each kind of missing, a topic that one year lacks, another age and an odd name."""
+    rows = [
+        row("NL01", "5", ".", year="2020JJ00"),
+        row("BU00140000", ".", "2.5", year="2020JJ00"),
+        row("BU00140000", "-", ".", year="2020JJ00", age="80200"),
+        row("BU00140000", "", "x", "it's; --", year="2021JJ00"),
+        row("BU00140001", "7", "1", year="2021JJ00"),
+        row("BU00140001", "8", "1", year="2021MM01"),
+    ]
+    snapshot = deliveries.archived(tmp_path, rows, periods={"2021JJ00": "Voorlopig"}, without=["Woord_3"])
+    shelf = judged(snapshot, tmp_path)
+    direct, expected = basis(lambda con: staging.stage(con, SOURCE, FIRST, snapshot, year_from))
+    taken, found = basis(lambda con: shelf.take(con, SOURCE, FIRST, snapshot, year_from))
+    assert found == expected != []
+    assert taken == direct
+
+
+def test_a_delivery_is_taken_once_and_only_as_itself(tmp_path: Path) -> None:
+    """Another snapshot of the table, a second build and a file that is gone find nothing, so that the archive is read."""
+    snapshot = deliveries.archived(tmp_path / "a", [row("BU00140000", "1")])
+    other = deliveries.archived(tmp_path / "b", [row("BU00140000", "2")])
+    shelf = judged(snapshot, tmp_path)
+    with closing(duckdb.connect()) as con:
+        create_basis(con, SOURCE)
+        assert shelf.take(con, SOURCE, FIRST, other, 0) is None
+        assert shelf.take(con, SOURCE, FIRST, snapshot, 0) is not None
+        assert shelf.take(con, SOURCE, FIRST, snapshot, 0) is None
+        drift.judge(SOURCE, FIRST, snapshot, None, shelf)
+        next(tmp_path.rglob("*.parquet")).unlink()
+        assert shelf.take(con, SOURCE, FIRST, snapshot, 0) is None
+
+
+def test_one_area_in_two_tables_is_refused(tmp_path: Path) -> None:
+    snapshot = deliveries.archived(tmp_path, [row("BU00140000", "1")])
+    shelf = judged(snapshot, tmp_path)
+    with closing(duckdb.connect()) as con:
+        create_basis(con, SOURCE)
+        staging.stage(con, SOURCE, SECOND, snapshot, 0)
+        with pytest.raises(SourceChanged, match="two tables"):
+            shelf.take(con, SOURCE, FIRST, snapshot, 0)
