@@ -11,7 +11,7 @@ from beeld.errors import SourceChanged
 from beeld.sources import archive
 from beeld.transforms import staging
 from beeld.transforms.basis import create_basis
-from beeld.transforms.drift import ENOUGH, profile_of_basis, refuse_drift
+from beeld.transforms.drift import ENOUGH, profile_of_rows, refuse_drift
 from tests.reliability.worlds import HOSTS, TABLES, CommandLine, World, catalog_of, complete
 
 pytestmark = pytest.mark.bronfout
@@ -69,14 +69,14 @@ def test_ten_times_is_seen_in_every_column_with_values(table: str, world: World)
     assert snapshot is not None
     with closing(duckdb.connect()) as con:
         create_basis(con, source)
-        staging.stage(con, source, source.table(table), snapshot, 0)
-        before = profile_of_basis(con, source)
+        layout = staging.stage(con, source, source.table(table), snapshot, 0).layout
+        before = profile_of_rows(con, source, layout, f'basis."{source.bron}"')
         told = sorted({name for (name, _), column in before.items() if column.values >= ENOUGH})
         for name in told:
             con.execute("begin")
             con.execute(f'update basis."{source.bron}" set "{name}" = 10 * "{name}"')
             with pytest.raises(SourceChanged, match=f"column {name} "):
-                refuse_drift(before, profile_of_basis(con, source), f"{source.bron} {table}")
+                refuse_drift(before, profile_of_rows(con, source, layout, f'basis."{source.bron}"'), f"{source.bron} {table}")
             con.execute("rollback")
     silent = {name for (name, _), column in before.items() if column.filled} - set(told)
     assert told

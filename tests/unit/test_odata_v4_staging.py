@@ -10,7 +10,7 @@ import pytest
 
 from beeld.errors import SourceChanged
 from beeld.sources.odata_v4_lists import base_name, newest_year, read_description
-from beeld.transforms import staging_odata_v4
+from beeld.transforms import staging
 from tests.indicatoren import deliveries
 from tests.loopback import LoopbackServer
 from tests.unit.v4_tables import NAME, REGIONS, V4World, observation, source, staged, usual, word, world, write
@@ -146,7 +146,7 @@ def test_the_group_is_part_of_the_name(run: Run) -> None:
 def test_a_delivery_of_another_protocol_is_not_read(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     older = deliveries.archived(tmp_path, [deliveries.row("BU00140000", "1")])
     with pytest.raises(SourceChanged, match="not one of OData v4"):
-        staging_odata_v4.stage(con, source(), source().tabellen[0], older, 2000)
+        staging.stage(con, source(), source().tabellen[0], older, 2000)
 
 
 def test_the_newest_year(v4: V4World) -> None:

@@ -16,7 +16,7 @@ from beeld.settings import Settings, load_settings
 from beeld.sources import http, web
 from beeld.sources.archive import Snapshot
 from beeld.sources.declarations import Source, load_sources
-from beeld.transforms import staging_features
+from beeld.transforms import staging
 from beeld.transforms.basis import Staged, create_basis
 from tests.loopback import LoopbackServer
 
@@ -58,7 +58,7 @@ class Web:
     def staged(self, con: duckdb.DuckDBPyConnection, source: Source, *tables: str, year_from: int = 2000) -> list[Staged]:
         """`basis.<bron>` of these tables."""
         create_basis(con, source)
-        return [staging_features.stage(con, source, source.table(name), self.fetch(source, name), year_from) for name in tables]
+        return [staging.stage(con, source, source.table(name), self.fetch(source, name), year_from) for name in tables]
 
 
 @contextmanager

@@ -27,6 +27,7 @@ import orjson
 from beeld.errors import Damaged
 from beeld.sources import journal
 from beeld.sources.journal import Document
+from beeld.sources.packed import CutOff, unpacked
 
 SIDECAR = "snapshot.json"
 STATE = "stand.json"
@@ -65,6 +66,20 @@ class Snapshot:
         if hashlib.sha256(body).hexdigest() != document.sha256:
             raise self._damaged(path, "does not match its sha256")
         return body
+
+    def parts(self, name: str) -> Iterator[bytes]:
+        """The body of one document, a megabyte at a time; Damaged, at its end, when it is not what was archived."""
+        document = next(document for document in self.documenten if document.naam == name)
+        path = self.folder / f"{name}.json.gz"
+        digest = hashlib.sha256()
+        try:
+            for part in unpacked(path):
+                digest.update(part)
+                yield part
+        except (OSError, CutOff) as error:
+            raise self._damaged(path, f"cannot be read ({error})") from error
+        if digest.hexdigest() != document.sha256:
+            raise self._damaged(path, "does not match its sha256")
 
     def _damaged(self, path: Path, what: str) -> Damaged:
         return Damaged(

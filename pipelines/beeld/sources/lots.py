@@ -7,7 +7,7 @@ objects of it, which takes a third of the time of decoding everything, and names
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -45,52 +45,58 @@ class Wanted:
         self.page: Callable[[bytes], Any] = msgspec.json.Decoder(msgspec.defstruct("Page", [("value", list[row])])).decode
 
 
-def bodies(snapshot: Snapshot, prefix: str) -> Iterator[bytes]:
-    """The bodies of the documents that start with `prefix`, in order; the next one is unpacked and hashed meanwhile.
+def pages(snapshot: Snapshot, prefix: str) -> Iterator[Iterator[bytes]]:
+    """The bodies of the documents that start with `prefix`, in order, each in parts.
 
-    At most two are in memory. Raises Damaged as `Snapshot.read` does.
+    The next part is unpacked and hashed meanwhile: two megabytes are in memory, whatever the size of a page. Raises Damaged as
+    `Snapshot.parts` does.
     """
     with ThreadPoolExecutor(1, "uitpakken") as pool:
-        reads = (pool.submit(snapshot.read, name) for name in snapshot.names(prefix))
-        ahead = next(reads, None)
-        while ahead is not None:
-            body = ahead.result()
-            ahead = next(reads, None)
-            yield body
+        for name in snapshot.names(prefix):
+            yield _ahead(pool, snapshot.parts(name))
 
 
-def lots(body: bytes, wanted: Wanted) -> Iterator[list[Row]]:
+def _ahead(pool: ThreadPoolExecutor, parts: Iterator[bytes]) -> Iterator[bytes]:
+    coming = pool.submit(next, parts, None)
+    while (part := coming.result()) is not None:
+        coming = pool.submit(next, parts, None)
+        yield part
+
+
+def lots(parts: Iterable[bytes], wanted: Wanted) -> Iterator[list[Row]]:
     """The wanted members of the rows of one page, a lot at a time, as if it had been decoded at once.
 
     The body is cut after a `}` that is followed by `,{`. A lot that is a JSON list on its own proves that this was between two
     rows: within a text its quotes would not close, within a nested list its brackets would not. Otherwise the lot grows.
     Raises WrongMember, and msgspec.DecodeError where the page is no JSON.
     """
+    head, rest, place, size = b"", b"", 0, LOT_BYTES
     try:
-        head, place = _opening(body)
-        size = LOT_BYTES
-        while (cut := body.find(b"},{", place + size)) >= 0:
-            rows = _rows(body[place : cut + 1], wanted) if head else None
-            if rows is None:
-                size *= 2
-                continue
-            yield rows
-            place, size = cut + 2, LOT_BYTES
-        rest = wanted.page(head + body[place:]).value
-        if rest:
-            yield [*map(astuple, rest)]
+        for part in parts:
+            rest, place = rest[place:] + part, 0
+            if not head:
+                rest = rest.removeprefix(BOM)
+                place = _opening(rest)
+                head = rest[:place]
+            while head and (cut := rest.find(b"},{", place + size)) >= 0:
+                rows = _rows(rest[place : cut + 1], wanted)
+                if rows is None:
+                    size *= 2
+                    continue
+                yield rows
+                place, size = cut + 2, LOT_BYTES
+        last = wanted.page(head + rest[place:]).value
+        if last:
+            yield [*map(astuple, last)]
     except msgspec.ValidationError as error:
         found = MEMBER.search(str(error))
         raise WrongMember((found.group(1) or found.group(2)) if found else "", str(error)) from error
 
 
-def _opening(body: bytes) -> tuple[bytes, int]:
-    """What stands before the rows, and where they begin; nothing and 0 where they cannot be told from what else there is."""
-    text = body.removeprefix(BOM)
+def _opening(text: bytes) -> int:
+    """Where the rows begin; 0 where that cannot be told (yet) from what else there is."""
     found = OPENING.search(text)
-    if found is None or not _is_object(text[: found.end()] + b"]}"):
-        return b"", len(body) - len(text)
-    return text[: found.end()], len(body) - len(text) + found.end()
+    return found.end() if found is not None and _is_object(text[: found.end()] + b"]}") else 0
 
 
 def _is_object(text: bytes) -> bool:

@@ -3,8 +3,8 @@
     basis.<bron>: tabel, gebiedscode, naam, peiljaar, indeling_jaar, voorlopig, getypeerd, then per declared column
                   getal: <kolom> DOUBLE and <kolom>_status basis.status;  tekst: <kolom> VARCHAR
 
-A stager (`staging.STAGERS`) parses an archived delivery into temp tables `stuk_0`, `stuk_1`, ... with gebiedscode, peiljaar and
-those columns; what every source shares from there on stands here.
+A parser (`staging.PARSERS`) reads an archived delivery into temp tables or views `stuk_0`, `stuk_1`, ... with gebiedscode,
+peiljaar and those columns; what every source shares from there on stands here.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from beeld.transforms.arrow import registered
 
 STATUSES = ("ok", "geheim", "te_klein", "onbekend", "niet_geleverd", "geen_noemer", "niet_van_toepassing")
 """What a cell can be (CONTRACT.md): the values of the type `basis.status`, which takes one byte where text takes sixteen."""
+MISSING = "'niet_geleverd'::basis.status"
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,32 @@ class Staged:
     layout: Layout
     years: tuple[int, ...]
     rows: int
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A delivery that a stager parsed into `stuk_0` up to `pieces`; `append` adds it, `rows_sql` is what it adds.
+
+    `present` are the declared columns that it has and `empty` the status of an empty cell under its protocol; `typed` says that a
+    null does not tell its kind.
+    """
+
+    source: Source
+    table: Table
+    present: Collection[str]
+    pieces: Mapping[int, Sequence[str]]
+    """Number of a piece -> its columns."""
+    typed: bool
+    empty: str
+
+    @property
+    def where(self) -> str:
+        """How messages name the table."""
+        return f"{self.source.bron} {self.table.tabel}"
+
+
+Step = tuple[Parsed, Layout]
+"""What a parser yields while its `stuk_0`, `stuk_1`, ... exist."""
 
 
 def create_basis(con: duckdb.DuckDBPyConnection, source: Source) -> None:
@@ -64,41 +91,80 @@ def register_names(con: duckdb.DuckDBPyConnection, titles: Mapping[str, str], pr
         con.execute("create or replace temp table voorlopige as select * from jaren")
 
 
-def append(
-    con: duckdb.DuckDBPyConnection,
-    source: Source,
-    table: Table,
-    present: Collection[str],
-    pieces: int,
-    *,
-    typed: bool,
-    year_from: int,
-    where: str,
-) -> tuple[tuple[int, ...], int]:
-    """Add the parsed pieces (`stuk_0` up to `pieces`) to `basis.<bron>`; returns the years and the number of rows.
+def append(con: duckdb.DuckDBPyConnection, parsed: Parsed, year_from: int) -> tuple[tuple[int, ...], int]:
+    """Add a parsed delivery to `basis.<bron>`, peiljaren from `year_from` on; returns the years and the number of rows.
 
-    `present` are the declared columns that the delivery has; `typed` says that a null does not tell its kind. Raises
-    SourceChanged when an area and year stand in two tables of one source.
+    Raises SourceChanged when an area and year stand in two tables of one source.
     """
+    with one_thread(con):
+        con.execute(f'insert into basis."{parsed.source.bron}" {rows_sql(con, parsed)}', [year_from])
+    return finished(con, parsed.source, parsed.table, parsed.where)
+
+
+def rows_sql(con: duckdb.DuckDBPyConnection, parsed: Parsed) -> str:
+    """The query for the rows of a parsed delivery in the columns of `basis.<bron>`; its parameter is the first peiljaar.
+
+    A topic that is empty for every area of a year has not been delivered for that year. A column that the table delivers only in
+    parts (`som_van`) is their sum, or has the first status of a part that is not ok, in the order of CONTRACT.md, "Cells to
+    status": a part that is missing never counts as zero.
+    """
+    source, undelivered = parsed.source, _undelivered(con, parsed)
     select: list[str] = []
     for name, column in source.kolommen.items():
-        there = name in present
+        parts = (
+            column.som_van if column.som_van and name not in parsed.present and set(column.som_van) <= set(parsed.present) else ()
+        )
+        if parts:
+            statuses = ", ".join(_status(part, undelivered) for part in parts)
+            cases = " ".join(f"when '{status}' in ({statuses}) then '{status}'::basis.status" for status in STATUSES[1:])
+            select += [" + ".join(f'"{part}"' for part in parts), f"case {cases} else 'ok'::basis.status end"]
+            continue
+        there = name in parsed.present
         select.append(f'"{name}"' if there else "null")
         if column.soort == "getal":
-            missing = "'niet_geleverd'::basis.status"
-            select.append(f'coalesce("{name}_status", {missing})' if there else missing)
-    joined = "stuk_0" + "".join(f" full join stuk_{n} using (gebiedscode, peiljaar)" for n in range(1, pieces))
-    with one_thread(con):
-        con.execute(
-            f"""insert into basis."{source.bron}"
-            select ?, gebiedscode, coalesce(naam, gebiedscode), peiljaar, ?, peiljaar in (select peiljaar from voorlopige), ?,
-              {", ".join(select)}
-            from {joined} left join namen using (gebiedscode)
-            where peiljaar >= ?
-            order by gebiedscode, peiljaar""",
-            [table.tabel, table.indeling_jaar, typed, year_from],
-        )
-    return finished(con, source, table, where)
+            select.append(_status(name, undelivered) if there else MISSING)
+    joined = "stuk_0" + "".join(f" full join stuk_{number} using (gebiedscode, peiljaar)" for number in parsed.pieces if number)
+    division = "null" if parsed.table.indeling_jaar is None else int(parsed.table.indeling_jaar)
+    return f"""select '{parsed.table.tabel}' as tabel, gebiedscode, coalesce(naam, gebiedscode) as naam, peiljaar,
+        {division}::integer as indeling_jaar, peiljaar in (select peiljaar from voorlopige) as voorlopig,
+        {parsed.typed} as getypeerd, {", ".join(f"{cell} as {name}" for cell, name in zip(select, _named(source), strict=True))}
+      from {joined} left join namen using (gebiedscode)
+      where peiljaar >= ?
+      order by gebiedscode, peiljaar"""
+
+
+def _named(source: Source) -> list[str]:
+    """The columns of `basis.<bron>` after the fixed ones, quoted."""
+    return [
+        f'"{each}"'
+        for name, column in source.kolommen.items()
+        for each in ((name,) if column.soort == "tekst" else (name, f"{name}_status"))
+    ]
+
+
+def _status(name: str, undelivered: Mapping[str, Sequence[int]]) -> str:
+    """The status of a delivered cell, in SQL."""
+    years = ", ".join(map(str, undelivered.get(name, ())))
+    otherwise = f'coalesce("{name}_status", {MISSING})'
+    return f"case when peiljaar in ({years}) then {MISSING} else {otherwise} end" if years else otherwise
+
+
+def _undelivered(con: duckdb.DuckDBPyConnection, parsed: Parsed) -> dict[str, list[int]]:
+    """Column -> the years in which it is empty for every area."""
+    found: dict[str, list[int]] = {}
+    for number, columns in parsed.pieces.items():
+        names = [name for name in columns if parsed.source.kolommen[name].soort == "getal"]
+        if not names:
+            continue
+        flags = ", ".join(f'bool_and("{name}_status" = $leeg)' for name in names)
+        years = con.execute(
+            f"select peiljaar, {flags} from stuk_{number} group by peiljaar order by peiljaar", {"leeg": parsed.empty}
+        ).fetchall()
+        for year, *empties in years:
+            for name, flag in zip(names, empties, strict=True):
+                if flag:
+                    found.setdefault(name, []).append(year)
+    return found
 
 
 def finished(con: duckdb.DuckDBPyConnection, source: Source, table: Table, where: str) -> tuple[tuple[int, ...], int]:
@@ -124,46 +190,3 @@ def one_thread(con: duckdb.DuckDBPyConnection) -> Generator[None]:
         yield
     finally:
         con.execute("set threads = ?", [row[0] if row else 1])
-
-
-def mark_undelivered(con: duckdb.DuckDBPyConnection, source: Source, table: Table, present: Collection[str], empty: str) -> None:
-    """A topic that is empty for every area of a year has not been delivered for that year; then the declared sums are made.
-
-    `empty` is the status that an empty cell gets under this protocol.
-    """
-    names = [name for name in present if source.kolommen[name].soort == "getal"]
-    if not names:
-        return
-    flags = ", ".join(f'bool_and("{name}_status" = $leeg)' for name in names)
-    years = con.execute(
-        f'select peiljaar, {flags} from basis."{source.bron}" where tabel = $tabel group by peiljaar order by peiljaar',
-        {"leeg": empty, "tabel": table.tabel},
-    ).fetchall()
-    for year, *empties in years:
-        changes = ", ".join(f"\"{name}_status\" = 'niet_geleverd'" for name, flag in zip(names, empties, strict=True) if flag)
-        if changes:
-            con.execute(
-                f'update basis."{source.bron}" set {changes} where tabel = ? and peiljaar = ?',
-                [table.tabel, year],
-            )
-    _add_sums(con, source, table, present)
-
-
-def _add_sums(con: duckdb.DuckDBPyConnection, source: Source, table: Table, present: Collection[str]) -> None:
-    """A column that the table delivers only in parts (`som_van`) is their sum, or has the first status of a part that is not ok.
-
-    The order is that of CONTRACT.md, "Cells to status". A part that is missing never counts as zero.
-    """
-    for name, column in source.kolommen.items():
-        parts = column.som_van
-        if not parts or name in present or not set(parts) <= set(present):
-            continue
-        total = " + ".join(f'"{part}"' for part in parts)
-        statuses = ", ".join(f'"{part}_status"' for part in parts)
-        cases = " ".join(f"when '{status}' in ({statuses}) then '{status}'::basis.status" for status in STATUSES[1:])
-        con.execute(
-            f"""update basis."{source.bron}" set "{name}" = {total},
-              "{name}_status" = case {cases} else 'ok'::basis.status end
-            where tabel = ?""",
-            [table.tabel],
-        )

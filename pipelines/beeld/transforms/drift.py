@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 
 from beeld.errors import SourceChanged
 from beeld.sources.archive import Snapshot
+from beeld.sources.columns import Layout
 from beeld.sources.declarations import Source, Table
 from beeld.transforms import staging
-from beeld.transforms.basis import create_basis
+from beeld.transforms.basis import create_status
+from beeld.transforms.margins import refuse_inverted
 from beeld.transforms.shelf import Shelf
 
 FACTOR = 3.0
@@ -25,6 +29,8 @@ FACTOR = 3.0
 EMPTIER = 0.20
 """How much the share of cells without a value may rise, as a share of the rows."""
 MEMORY = "256MB"
+COLUMNS = 20
+"""Columns of which the medians are made at a time: a median holds every value that it is made of."""
 STAGING = threading.Lock()
 ENOUGH = 5
 """Number of values below which a median says nothing."""
@@ -72,39 +78,51 @@ def judge(source: Source, table: Table, snapshot: Snapshot, previous: Snapshot |
 
 
 def profile_of(source: Source, table: Table, snapshot: Snapshot, shelf: Shelf | None = None) -> Profile:
-    """What the cells of an archived delivery look like, staged in memory; SourceChanged when it cannot be staged.
+    """What the cells of an archived delivery look like; SourceChanged when it cannot be staged. It is left on the `shelf`.
 
-    One delivery at a time, whatever the number of threads that fetch: a whole table is in memory, and Python stages no two faster.
+    One delivery at a time, whatever the number of threads that fetch: its rows are in memory, and Python stages no two faster.
     """
-    with STAGING, closing(duckdb.connect(config={"threads": 1, "memory_limit": MEMORY})) as con:
-        create_basis(con, source)
-        staged = staging.stage(con, source, table, snapshot, 0)
-        if shelf is not None:
-            shelf.put(con, staged)
-        return profile_of_basis(con, source)
+    with STAGING, ExitStack() as stack:
+        con = stack.enter_context(closing(duckdb.connect(config={"threads": 1, "memory_limit": MEMORY})))
+        place = shelf or Shelf(Path(stack.enter_context(TemporaryDirectory(prefix="beeld-"))))
+        create_status(con)
+        with staging.parsed(con, source, table, snapshot, 0) as (parsed, layout):
+            kept = place.put(con, parsed, layout, snapshot)
+        refuse_inverted(con, layout, kept.relation, table.tabel, parsed.where)
+        return profile_of_rows(con, source, layout, kept.relation)
 
 
-def profile_of_basis(con: duckdb.DuckDBPyConnection, source: Source) -> Profile:
-    """The profile of every number column and year of `basis.<bron>`."""
-    names = [name for name, column in source.kolommen.items() if column.soort == "getal"]
-    if not names:
-        return {}
-    parts = ", ".join(
-        f'count("{name}"), median(abs("{name}")) filter ("{name}" <> 0), count(*) filter ("{name}" <> 0)' for name in names
-    )
+def profile_of_rows(con: duckdb.DuckDBPyConnection, source: Source, layout: Layout, relation: str) -> Profile:
+    """The profile of every delivered number column and year of a relation with the columns of `basis.<bron>`."""
+    names = [
+        name
+        for name, column in source.kolommen.items()
+        if column.soort == "getal" and (name in layout.columns or name in layout.sums)
+    ]
     found: dict[tuple[str, int], ColumnProfile] = {}
-    for year, rows, *cells in con.execute(
-        f'select peiljaar, count(*), {parts} from basis."{source.bron}" group by peiljaar order by peiljaar'
-    ).fetchall():
-        for number, name in enumerate(names):
-            filled, median, values = cells[3 * number : 3 * number + 3]
-            found[name, year] = ColumnProfile(rows, filled, median, values)
+    for start in range(0, len(names), COLUMNS):
+        some = names[start : start + COLUMNS]
+        parts = ", ".join(
+            f'count("{name}"), median(abs("{name}")) filter ("{name}" <> 0), count(*) filter ("{name}" <> 0)' for name in some
+        )
+        for year, rows, *cells in con.execute(
+            f"select peiljaar, count(*), {parts} from {relation} group by peiljaar order by peiljaar"
+        ).fetchall():
+            for number, name in enumerate(some):
+                filled, median, values = cells[3 * number : 3 * number + 3]
+                found[name, year] = ColumnProfile(rows, filled, median, values)
     return found
 
 
 def refuse_drift(before: Profile, after: Profile, where: str) -> None:
     """SourceChanged that names every column whose figures of the same year moved further than a revision does."""
-    moved = [found for key in sorted(before.keys() & after.keys()) if (found := _moved(*key, before[key], after[key]))]
+    years = {year: column.rows for (_, year), column in after.items()}
+    moved = [
+        found
+        for (name, year), column in sorted(before.items())
+        if year in years
+        and (found := _moved(name, year, column, after.get((name, year), ColumnProfile(years[year], 0, None, 0))))
+    ]
     if moved:
         raise SourceChanged(
             "; ".join(moved),

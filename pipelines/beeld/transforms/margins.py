@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import duckdb
 
 from beeld.errors import SourceChanged
+from beeld.sources.columns import Layout
 from beeld.sources.declarations import LOWER, UPPER, Source
-from beeld.transforms.basis import Staged
 from beeld.transforms.catalog import Indicator
 from beeld.transforms.formulas import Reference
 from beeld.transforms.uncertainty import Z95
@@ -78,19 +78,19 @@ def union_error(parts: Sequence[tuple[float | None, float | None, float | None]]
     return math.fsum(errors) / total if total else None
 
 
-def refuse_inverted(con: duckdb.DuckDBPyConnection, staged: Staged) -> None:
-    """SourceChanged when a lower bound that was delivered lies above the upper bound: the members were taken for each other."""
-    present = staged.layout.columns
+def refuse_inverted(con: duckdb.DuckDBPyConnection, layout: Layout, relation: str, table: str, where: str) -> None:
+    """SourceChanged when a lower bound that was delivered lies above the upper bound: the members were taken for each other.
+
+    `relation` is what holds the rows of the table, as SQL, in the columns of `basis.<bron>`.
+    """
+    present = layout.columns
     for name in present:
         if name + LOWER not in present or name + UPPER not in present:
             continue
         wrong = con.execute(
-            f"""select gebiedscode, peiljaar from basis."{staged.source.bron}"
+            f"""select gebiedscode, peiljaar from {relation}
             where tabel = ? and "{name}{LOWER}" > "{name}{UPPER}" order by gebiedscode, peiljaar limit 1""",
-            [staged.table.tabel],
+            [table],
         ).fetchone()
         if wrong:
-            raise SourceChanged(
-                f"the lower bound of {name} lies above its upper bound for {wrong[0]} {wrong[1]}",
-                where=f"{staged.source.bron} {staged.table.tabel}",
-            )
+            raise SourceChanged(f"the lower bound of {name} lies above its upper bound for {wrong[0]} {wrong[1]}", where=where)

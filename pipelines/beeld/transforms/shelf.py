@@ -1,6 +1,6 @@
 """Deliveries that this run staged before: a delivery is staged once, to be judged, and its cells are kept for the build.
 
-    bouw/gestaged/<bron>-<tabel>.parquet   the rows of the table in `basis.<bron>`, every peiljaar, delivered columns only
+    bouw/gestaged/<bron>-<tabel>-<first 8 of sha256>.parquet   its rows in `basis.<bron>`, every peiljaar, delivered columns only
 
 What is kept serves the process that staged it and no other, so declarations and code are the same when it is taken; a build that
 finds nothing on the shelf stages the delivery itself and gets the same cells.
@@ -15,18 +15,25 @@ from pathlib import Path
 import duckdb
 
 from beeld.sources.archive import Snapshot
+from beeld.sources.columns import Layout
 from beeld.sources.declarations import Source, Table
-from beeld.transforms.basis import Staged, finished, one_thread
+from beeld.transforms.basis import MISSING, Parsed, Staged, finished, one_thread, rows_sql
 
 FIXED = ("tabel", "gebiedscode", "naam", "peiljaar", "indeling_jaar", "voorlopig", "getypeerd")
 
 
 @dataclass(frozen=True)
 class Kept:
-    """One staged delivery on the shelf."""
+    """One delivery on the shelf: how it was laid out, and the file with its rows."""
 
-    staged: Staged
+    source: Source
+    layout: Layout
     path: Path
+
+    @property
+    def relation(self) -> str:
+        """The rows, as SQL."""
+        return f"read_parquet('{str(self.path).replace(chr(39), chr(39) * 2)}')"
 
 
 class Shelf:
@@ -36,18 +43,20 @@ class Shelf:
         self._folder = folder
         self._kept: dict[tuple[str, str, str], Kept] = {}
 
-    def put(self, con: duckdb.DuckDBPyConnection, staged: Staged) -> None:
-        """Keep the rows that a delivery has in `basis.<bron>` of `con`."""
-        source, table = staged.source, staged.table
+    def put(self, con: duckdb.DuckDBPyConnection, parsed: Parsed, layout: Layout, snapshot: Snapshot) -> Kept:
+        """Keep the rows of a delivery that is parsed in `con`; nothing of it is in memory after that."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._folder / f"{source.bron}-{table.tabel}.parquet"
-        columns = ", ".join(f'"{name}"' for name in (*FIXED, *_cells(staged)))
+        path = self._folder / f"{parsed.source.bron}-{parsed.table.tabel}-{snapshot.sha256[:8]}.parquet"
+        columns = ", ".join(f'"{name}"' for name in (*FIXED, *_cells(parsed.source, layout)))
+        target = str(path).replace("'", "''")
         con.execute(
-            f"""copy (select {columns} from basis."{source.bron}" where tabel = $tabel order by gebiedscode, peiljaar)
-            to '{str(path).replace("'", "''")}' (format parquet, compression zstd)""",
-            {"tabel": table.tabel},
+            f"""copy (select {columns} from ({rows_sql(con, parsed)}))
+            to '{target}' (format parquet, compression zstd, row_group_size 2048)""",
+            [0],
         )
-        self._kept[source.bron, table.tabel, staged.snapshot.sha256] = Kept(staged, path)
+        kept = Kept(parsed.source, layout, path)
+        self._kept[parsed.source.bron, parsed.table.tabel, snapshot.sha256] = kept
+        return kept
 
     def take(
         self, con: duckdb.DuckDBPyConnection, source: Source, table: Table, snapshot: Snapshot, year_from: int
@@ -59,27 +68,27 @@ class Shelf:
         kept = self._kept.pop((source.bron, table.tabel, snapshot.sha256), None)
         if kept is None or not kept.path.is_file():
             return None
-        delivered = set(_cells(kept.staged))
+        delivered = set(_cells(kept.source, kept.layout))
         columns: list[str] = []
         for name, column in source.kolommen.items():
             columns.append(f'"{name}"' if name in delivered else "null")
             if column.soort == "getal":
-                columns.append(f'"{name}_status"' if name in delivered else "'niet_geleverd'")
+                columns.append(f'"{name}_status"' if name in delivered else MISSING)
         with one_thread(con):
             con.execute(
                 f"""insert into basis."{source.bron}" select {", ".join(FIXED)}, {", ".join(columns)}
-                from read_parquet(?) where peiljaar >= ?""",
-                [str(kept.path), year_from],
+                from {kept.relation} where peiljaar >= ?""",
+                [year_from],
             )
         kept.path.unlink()
         years, rows = finished(con, source, table, f"{source.bron} {table.tabel}")
-        return Staged(source, table, snapshot, kept.staged.layout, years, rows)
+        return Staged(kept.source, table, snapshot, kept.layout, years, rows)
 
 
-def _cells(staged: Staged) -> Iterator[str]:
-    """The columns of `basis.<bron>` that the delivery fills, declared sums included, each number with its status."""
-    present = {*staged.layout.columns, *staged.layout.sums}
-    for name, column in staged.source.kolommen.items():
+def _cells(source: Source, layout: Layout) -> Iterator[str]:
+    """The columns of `basis.<bron>` that a delivery fills, declared sums included, each number with its status."""
+    present = {*layout.columns, *layout.sums}
+    for name, column in source.kolommen.items():
         if name in present:
             yield name
             if column.soort == "getal":

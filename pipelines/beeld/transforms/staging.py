@@ -1,8 +1,9 @@
-"""From the raw archive to `basis.<bron>`: which stager reads which protocol."""
+"""From the raw archive to `basis.<bron>`: which parser reads which protocol."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 
 import duckdb
 
@@ -10,22 +11,30 @@ from beeld.sources import odata_v4, web
 from beeld.sources.archive import Snapshot
 from beeld.sources.declarations import Source, Table
 from beeld.transforms import staging_features, staging_odata_v3, staging_odata_v4
-from beeld.transforms.basis import Staged
+from beeld.transforms.basis import Staged, Step, append
 from beeld.transforms.margins import refuse_inverted
 
-Stager = Callable[[duckdb.DuckDBPyConnection, Source, Table, Snapshot, int], Staged]
-"""Adds one snapshot to `basis.<bron>` from a year on; raises SourceChanged for what it cannot read."""
+Parser = Callable[[duckdb.DuckDBPyConnection, Source, Table, Snapshot, int], AbstractContextManager[Step]]
+"""Has one snapshot parsed while its block runs, perhaps without the peiljaren before a year; SourceChanged where it cannot be."""
 
-STAGERS: Mapping[str, Stager] = {
-    "odata_v3": staging_odata_v3.stage,
-    **dict.fromkeys(odata_v4.PROTOCOLS, staging_odata_v4.stage),
-    **dict.fromkeys(web.WAYS, staging_features.stage),
+PARSERS: Mapping[str, Parser] = {
+    "odata_v3": staging_odata_v3.parsed,
+    **dict.fromkeys(odata_v4.PROTOCOLS, staging_odata_v4.parsed),
+    **dict.fromkeys(web.WAYS, staging_features.parsed),
 }
-"""Protocol -> stager; a new protocol is an entry here and in `sources.fetch.READERS`."""
+"""Protocol -> parser; a new protocol is an entry here and in `sources.fetch.READERS`."""
+
+
+def parsed(
+    con: duckdb.DuckDBPyConnection, source: Source, table: Table, snapshot: Snapshot, year_from: int
+) -> AbstractContextManager[Step]:
+    """One snapshot, parsed in the way of its protocol, while the block runs."""
+    return PARSERS[source.service(table).protocol](con, source, table, snapshot, year_from)
 
 
 def stage(con: duckdb.DuckDBPyConnection, source: Source, table: Table, snapshot: Snapshot, year_from: int) -> Staged:
-    """Add one snapshot to `basis.<bron>` in the way of its protocol; SourceChanged also for published bounds that cannot be."""
-    staged = STAGERS[source.service(table).protocol](con, source, table, snapshot, year_from)
-    refuse_inverted(con, staged)
-    return staged
+    """Add one snapshot to `basis.<bron>`, peiljaren from `year_from` on; SourceChanged also for bounds that cannot be."""
+    with parsed(con, source, table, snapshot, year_from) as (delivery, layout):
+        years, rows = append(con, delivery, year_from)
+    refuse_inverted(con, layout, f'basis."{source.bron}"', table.tabel, delivery.where)
+    return Staged(delivery.source, table, snapshot, layout, years, rows)

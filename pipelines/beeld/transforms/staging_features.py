@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
+
 import duckdb
 
 from beeld.errors import SourceChanged
@@ -12,15 +15,16 @@ from beeld.sources.declarations import Source, Table
 from beeld.sources.http import safe
 from beeld.sources.records import Cells, cells, fields_of, places
 from beeld.transforms.arrow import Kind, registered
-from beeld.transforms.basis import Staged, append, mark_undelivered, register_names
+from beeld.transforms.basis import Parsed, Step, register_names
 from beeld.transforms.codes import kind, normalise
 
 VALID_SHARE = 0.995
 """Share of region codes that must be codes (RELIABILITY.md F32)."""
 
 
-def stage(con: duckdb.DuckDBPyConnection, source: Source, table: Table, snapshot: Snapshot, year_from: int) -> Staged:
-    """Add one snapshot to `basis.<bron>`; peiljaren before `year_from` are left out.
+@contextmanager
+def parsed(con: duckdb.DuckDBPyConnection, source: Source, table: Table, snapshot: Snapshot, _year_from: int) -> Generator[Step]:
+    """One snapshot, parsed, while the block runs.
 
     Raises SourceChanged when codes are not codes or of another kind than declared, when an area and year stand twice, or when a
     cell is neither a figure nor a declared sign.
@@ -34,9 +38,8 @@ def stage(con: duckdb.DuckDBPyConnection, source: Source, table: Table, snapshot
     register_names(con, {code: found.name[row] or code for row, code in rows.items()}, [])
     layout = Layout(where_is.region, where_is.year, (), where_is.columns)
     typed = not fields_of(source).tekens  # without declared signs an empty cell does not tell why it is empty
-    years, count = append(con, source, table, where_is.columns, 1, typed=typed, year_from=year_from, where=where)
-    mark_undelivered(con, source, table, where_is.columns, "onbekend")
-    return Staged(source, table, snapshot, layout, years, count)
+    columns = {0: tuple(where_is.columns)}
+    yield Parsed(source, table, where_is.columns, columns, typed=typed, empty="onbekend"), layout
 
 
 def _with_codes(found: Cells, table: Table, where: str) -> dict[int, str]:

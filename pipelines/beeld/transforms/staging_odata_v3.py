@@ -3,7 +3,7 @@
 Cells become statuses as CONTRACT.md says: Untyped `.` onbekend, `x` geheim, `-` 0, empty niet_van_toepassing; Typed null
 onbekend; a topic that is empty for every area of a year niet_geleverd, and so is a topic that the table does not have.
 
-A page at a time, so that no table is ever in memory; of a row only the declared cells are decoded, and each text is read once
+A megabyte at a time, so that no page is ever in memory; of a row only the declared cells are decoded, and each text is read once
 however often it is repeated.
 """
 
@@ -24,13 +24,15 @@ from beeld.sources.archive import Snapshot
 from beeld.sources.columns import Layout
 from beeld.sources.declarations import Source, Table
 from beeld.sources.http import safe
-from beeld.sources.lots import Row, Wanted, WrongMember, bodies, lots
+from beeld.sources.lots import Row, Wanted, WrongMember, lots, pages
 from beeld.transforms.arrow import Array, array, as_table, coded, joined, taken
-from beeld.transforms.basis import STATUSES, Staged, append, mark_undelivered, register_names
+from beeld.transforms.basis import STATUSES, Parsed, Step, register_names
 from beeld.transforms.codes import normalise
 
 KEYS = 2
 """Lists that go before those of the columns in what a piece keeps: region and time."""
+ROWS = 2_000
+"""Rows whose cells are Python objects at a time; a column of them is an eighth of the size."""
 VALID_SHARE = 0.995
 """Share of region codes that must be codes (RELIABILITY.md F32)."""
 NUMBER = re.compile(odata_v3.NUMBER)
@@ -89,7 +91,7 @@ def read_cell(text: str | None) -> Cell | None:
 
 
 class Piece:
-    """The columns that share one selection of dimension members, and their raw cells of one page."""
+    """The columns that share one selection of dimension members, and the raw cells that are no columns yet."""
 
     def __init__(self, selection: Mapping[str, str], columns: tuple[str, ...], layout: Layout, places: Mapping[str, int]) -> None:
         self.selection = {places[dimension]: member for dimension, member in selection.items()}
@@ -97,7 +99,7 @@ class Piece:
         keys = (layout.region, layout.time or layout.region, *(layout.columns[name] for name in columns))
         self._cells = itemgetter(*(places[key] for key in keys))
         self.raw: tuple[list[Any], ...] = tuple([] for _ in range(KEYS + len(columns)))
-        self.pages: list[Array] = []
+        self.closed: list[Array] = []
 
     def keep(self, rows: Sequence[Row], stripped: Stripped) -> None:
         """Keep the cells of the rows that belong here; row by row, because a row is together in memory and a column is not."""
@@ -108,9 +110,9 @@ class Piece:
         for kept, cells in zip(self.raw, zip(*map(self._cells, rows), strict=True), strict=True):
             kept.extend(cells)
 
-    def close_page(self, arrays: Mapping[str, Array]) -> None:
-        """Keep the columns of a page in the place of its raw cells."""
-        self.pages.append(as_table(arrays))
+    def close(self, arrays: Mapping[str, Array]) -> None:
+        """Keep columns in the place of the raw cells."""
+        self.closed.append(as_table(arrays))
         for cells in self.raw:
             cells.clear()
 
@@ -137,8 +139,9 @@ class Reading:
         return self.source.kolommen[name].soort == "getal"
 
 
-def stage(con: duckdb.DuckDBPyConnection, source: Source, table: Table, snapshot: Snapshot, year_from: int) -> Staged:
-    """Add one snapshot to `basis.<bron>`; peiljaren before `year_from` are left out.
+@contextmanager
+def parsed(con: duckdb.DuckDBPyConnection, source: Source, table: Table, snapshot: Snapshot, _year_from: int) -> Generator[Step]:
+    """One snapshot, parsed, while the block runs.
 
     Raises SourceChanged when codes are not codes, rows repeat, or a cell is neither a number nor a known sign for missing.
     """
@@ -150,14 +153,12 @@ def stage(con: duckdb.DuckDBPyConnection, source: Source, table: Table, snapshot
     reading = Reading(source, table, layout, members, _pieces(source, layout, members), untyped, where)
     _read(reading, snapshot)
     _register_names(con, snapshot, reading)
+    columns = {number: piece.columns for number, piece in enumerate(reading.pieces)}
     with _as_tables(con, reading):
-        for number in range(len(reading.pieces)):
+        for number in columns:
             _refuse_repeats(con, number, where)
-        years, rows = append(
-            con, source, table, layout.columns, len(reading.pieces), typed=not untyped, year_from=year_from, where=where
-        )
-    mark_undelivered(con, source, table, layout.columns, "niet_van_toepassing" if untyped else "onbekend")
-    return Staged(source, table, snapshot, layout, years, rows)
+        empty = "niet_van_toepassing" if untyped else "onbekend"
+        yield Parsed(source, table, layout.columns, columns, typed=not untyped, empty=empty), layout
 
 
 def _members(source: Source, layout: Layout, untyped: bool) -> dict[str, Any]:
@@ -184,19 +185,22 @@ def _pieces(source: Source, layout: Layout, members: Mapping[str, Any]) -> tuple
 
 
 def _read(reading: Reading, snapshot: Snapshot) -> None:
-    """Every page into the pieces, one at a time; SourceChanged when too many region codes are none, or there are no rows."""
+    """Every page into the pieces; SourceChanged when too many region codes are none, or there are no rows."""
     total = refused = 0
     wanted = Wanted(reading.members)
-    for body in bodies(snapshot, f"{odata_v3.UNTYPED if reading.untyped else odata_v3.TYPED}-"):
+    for page in pages(snapshot, f"{odata_v3.UNTYPED if reading.untyped else odata_v3.TYPED}-"):
         try:
-            for rows in lots(body, wanted):
+            for rows in lots(page, wanted):
                 total += len(rows)
                 refused += _keep(reading, rows)
+                for piece in reading.pieces:
+                    if len(piece.raw[0]) >= ROWS:
+                        _close(reading, piece)
         except WrongMember as error:
             name = next((name for name, key in reading.layout.columns.items() if key == error.member), "")
             raise SourceChanged(f"column {error.member} ({name}) changed its type: {error}", where=reading.where) from error
-        for piece in reading.pieces:
-            _close_page(reading, piece)
+    for piece in reading.pieces:
+        _close(reading, piece)
     if total == 0 or refused > total * (1 - VALID_SHARE):
         raise SourceChanged(
             f"{refused} of {total} rows have no known region code in {reading.layout.region}", where=reading.where
@@ -208,7 +212,7 @@ def _as_tables(con: duckdb.DuckDBPyConnection, reading: Reading) -> Generator[No
     """The pieces as `stuk_0`, `stuk_1`, ... while the block runs: views, so that no cell is copied before it is in place."""
     for number, piece in enumerate(reading.pieces):
         selected = ", ".join(_cell_sql(name, reading.is_number(name), reading.untyped) for name in piece.columns)
-        con.register(f"ruw_stuk_{number}", joined(piece.pages))
+        con.register(f"ruw_stuk_{number}", joined(piece.closed))
         con.execute(
             f"create or replace temp view stuk_{number} as select gebiedscode, peiljaar, {selected} from ruw_stuk_{number}"
         )
@@ -238,8 +242,8 @@ def _keep(reading: Reading, rows: Sequence[Row]) -> int:
     return unknown
 
 
-def _close_page(reading: Reading, piece: Piece) -> None:
-    """Turn the cells of a page into columns of values and statuses; SourceChanged for a cell that is neither."""
+def _close(reading: Reading, piece: Piece) -> None:
+    """Turn the raw cells of a piece into columns of values and statuses; SourceChanged for a cell that is neither."""
     regions, times, *raw = piece.raw
     annual = reading.layout.time is not None
     arrays = {
@@ -248,7 +252,7 @@ def _close_page(reading: Reading, piece: Piece) -> None:
     }
     for name, cells in zip(piece.columns, raw, strict=True):
         arrays |= _column(reading, name, cells)
-    piece.close_page(arrays)
+    piece.close(arrays)
 
 
 def _column(reading: Reading, name: str, cells: Sequence[Any]) -> dict[str, Array]:
@@ -312,6 +316,6 @@ def _register_names(con: duckdb.DuckDBPyConnection, snapshot: Snapshot, reading:
 
 
 def _listed(snapshot: Snapshot, dimension: str, wanted: Wanted) -> Iterator[Row]:
-    for body in bodies(snapshot, f"{dimension}-"):
-        for rows in lots(body, wanted):
+    for page in pages(snapshot, f"{dimension}-"):
+        for rows in lots(page, wanted):
             yield from rows

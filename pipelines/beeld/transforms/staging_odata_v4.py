@@ -7,7 +7,8 @@ NotAvailable onbekend; an omitted cell onbekend; a measure without any observati
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,7 @@ from beeld.sources.declarations import Source, Table
 from beeld.sources.observations import ATTRIBUTES, Batch, filled, places, refuse_kinds
 from beeld.sources.odata_v3 import ANNUAL
 from beeld.sources.odata_v4_lists import Description, batches, read_description
-from beeld.transforms.basis import Staged, append, mark_undelivered, register_names
+from beeld.transforms.basis import Parsed, Step, register_names
 from beeld.transforms.codes import normalise
 
 _pa: Any = pa  # pyarrow has no types
@@ -75,8 +76,9 @@ class Piece:
     text_measures: tuple[str, ...]
 
 
-def stage(con: duckdb.DuckDBPyConnection, source: Source, table: Table, snapshot: Snapshot, year_from: int) -> Staged:
-    """Add one snapshot to `basis.<bron>`; peiljaren before `year_from` are left out.
+@contextmanager
+def parsed(con: duckdb.DuckDBPyConnection, source: Source, table: Table, snapshot: Snapshot, year_from: int) -> Generator[Step]:
+    """One snapshot, parsed, while the block runs; peiljaren before `year_from` are left out.
 
     Raises SourceChanged when codes are not codes, an observation comes twice, or a measure holds another kind of value.
     """
@@ -93,9 +95,8 @@ def stage(con: duckdb.DuckDBPyConnection, source: Source, table: Table, snapshot
     for number, piece in enumerate(pieces):
         _create_piece(con, number, frame, piece)
     _register_names(con, described)
-    years, count = append(con, source, table, layout.columns, len(pieces), typed=True, year_from=year_from, where=where)
-    mark_undelivered(con, source, table, layout.columns, "niet_geleverd")  # marked above already; this makes the declared sums
-    return Staged(source, table, snapshot, layout, years, count)
+    columns = {number: tuple(piece.columns) for number, piece in enumerate(pieces)}
+    yield Parsed(source, table, layout.columns, columns, typed=True, empty="niet_geleverd"), layout
 
 
 def _frame(described: Description, table: Table, year_from: int, where: str) -> Frame:

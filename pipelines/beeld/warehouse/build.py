@@ -42,6 +42,8 @@ PUBLIC_TABLES = (
 
 MEMORY = "640MB"
 """What DuckDB may use while building; the whole refresh has 1.5 GiB, and Python with its libraries takes half of that."""
+STAGING_MEMORY = "128MB"
+"""What it may use while deliveries are added: they come one after the other and are not read again before they are all there."""
 CHECKPOINT = "256MB"
 
 
@@ -92,6 +94,7 @@ class Making:
     def link_areas(self) -> dict[str, int]:
         """`gebied` and `gebied_historie`, with boundaries, and every source linked to the newest division."""
         pieces = self._pieces()
+        self.con.execute("set memory_limit = ?", [MEMORY])
         self.newest = build_areas(self.con, self.catalog, pieces, self.delivered)
         matrices = reallocation.read_matrices(self.project / "transforms" / "omzetting")
         linked = {piece.source.bron: piece.source for piece in pieces}.values()
@@ -141,11 +144,11 @@ def open_build(path: Path) -> duckdb.DuckDBPyConnection:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     con = duckdb.connect()
-    con.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as bouw (recovery_mode no_wal_writes)")
+    con.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as bouw (recovery_mode no_wal_writes, block_size 16384)")
     con.execute("use bouw")
     con.execute("set temp_directory = ?", [str(path.parent / "tijdelijk")])
     con.execute("set enable_progress_bar = false")
-    con.execute("set memory_limit = ?", [MEMORY])
+    con.execute("set memory_limit = ?", [STAGING_MEMORY])
     con.execute("set checkpoint_threshold = ?", [CHECKPOINT])
     return con
 
