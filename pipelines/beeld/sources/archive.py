@@ -30,6 +30,7 @@ from beeld.sources.journal import Document
 
 SIDECAR = "snapshot.json"
 STATE = "stand.json"
+BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,10 @@ class Snapshot:
         if hashlib.sha256(body).hexdigest() != document.sha256:
             raise self._damaged(path, "does not match its sha256")
         return body
+
+    def content(self, name: str) -> Any:
+        """What one JSON document says; a byte order mark before it, which some services send, says nothing."""
+        return orjson.loads(self.read(name).removeprefix(BOM))
 
     def _damaged(self, path: Path, what: str) -> Damaged:
         return Damaged(

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import httpx
-import orjson
 
 from beeld.errors import BeeldError, SourceChanged, SourceUnreachable, UsageError
 from beeld.settings import Settings
@@ -245,7 +244,7 @@ def read(source: Source, table: Table, snapshot: Snapshot) -> tuple[Sequence[Rec
     if snapshot.names(f"{files.NAME}-"):
         return files.read(source, table, snapshot)
     if TABLE in names:
-        content: dict[str, Any] = orjson.loads(snapshot.read(TABLE))
+        content: dict[str, Any] = snapshot.content(TABLE)
         return jive.records(content, where), jive.units(content)
     return ogc.read_records(snapshot), {}
 
