@@ -161,9 +161,11 @@ def find(text: Annotated[str, typer.Argument(help="Part of a name, a code, or a 
 def status(as_json: Json = False) -> None:
     """Per source: newest year, Modified, fetched at, age and last fault; and the current release."""
     from beeld.transforms.catalog import load_catalog
-    from beeld.warehouse.status import table_statuses
+    from beeld.warehouse.status import notices, table_statuses
 
     settings = load_settings()
+    for notice in notices(settings):
+        typer.echo(f"warning: {notice}", err=True)
     rows = [asdict(row) for row in table_statuses(settings, load_catalog(settings.project, settings.home))]
     now = settings.current.resolve().name if settings.current.exists() else None
     if as_json:

@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from beeld.sources import http, wfs
+from beeld.warehouse.status import notices
 from tests.loopback import LoopbackServer
 from tests.reliability.fault_world import (
     PROTOCOLS,
@@ -432,6 +433,11 @@ def test_another_order_another_spelling_and_a_new_column_change_no_figure(four: 
     result = four.refresh(*names)
     assert all(fault.hits for fault in faults)
     assert result.new
+    assert sorted(result.warnings) == [
+        "proef PROEF: accepted with 1 new column: nieuw (aantal, long).",
+        "wijkpeiling wijkpeiling: accepted with 1 new column: nieuw.",
+    ]
+    assert sorted(notices(four.settings)) == sorted(result.warnings), "what `beeld status` says until the next delivery"
     assert complete(four.settings) != before
     assert four.figures() == figures
     assert {name: four.basis(name) for name in names} == basis

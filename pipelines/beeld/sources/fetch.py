@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from beeld.sources.archive import Snapshot
 from beeld.sources.declarations import Source, Table
 from beeld.sources.progress import TableProgress
 from beeld.sources.side_by_side import Interrupted, run_side_by_side
+from beeld.sources.structure import Structure
 
 Progress = Callable[[str], None]
 Judge = Callable[[Source, Table, Snapshot, Snapshot | None], None]
@@ -242,7 +244,7 @@ def _look_at(look: Look, source: Source, table: Table, previous: Snapshot | None
     state = archive.load_state(raw, source.bron, table.tabel)
     look = replace(look, gemeenten=_asked(look, table, previous), mark=mark)
     if previous is not None and state.kenmerk == mark and _covers(previous, look.gemeenten):
-        archive.accept(raw, previous, mark)
+        archive.accept(raw, previous, mark, state.meldingen)
         journal.discard(look.settings.build, source.bron, table.tabel)
         return Delivered(source, table, previous, "actueel")
     known = archive.snapshot_names(raw, source.bron, table.tabel)
@@ -253,9 +255,25 @@ def _look_at(look: Look, source: Source, table: Table, previous: Snapshot | None
         if snapshot.folder.name not in known:
             archive.quarantine(look.settings.home, snapshot, error.message)
         raise
-    archive.accept(raw, snapshot, mark)
+    notices = _notices(raw, source, table, snapshot, previous)
+    archive.accept(raw, snapshot, mark, notices)
     look.watched(TableProgress(f"{source.bron} {table.tabel}", snapshot.rijen, 0, 0, done=True))
-    return Delivered(source, table, snapshot, "actueel", fetched=True)
+    said = f"{source.bron} {table.tabel}: {'; '.join(notices)}." if notices else ""
+    return Delivered(source, table, snapshot, "actueel", said, fetched=True)
+
+
+def _notices(raw: Path, source: Source, table: Table, snapshot: Snapshot, previous: Snapshot | None) -> tuple[str, ...]:
+    """What a user should know of an accepted delivery; the same delivery again has nothing new.
+
+    A delivery from another address, or one that today's declarations cannot read, is not compared with.
+    """
+    if previous is not None and previous.sha256 == snapshot.sha256:
+        return archive.load_state(raw, source.bron, table.tabel).meldingen
+    reader, before = reader_of(source, table), None
+    if previous is not None and previous.url == snapshot.url:
+        with suppress(SourceChanged):
+            before = reader.structure(source, table, previous)
+    return reader.structure(source, table, snapshot).notices(before)
 
 
 def _asked(look: Look, table: Table, previous: Snapshot | None) -> tuple[str, ...] | None:
@@ -277,12 +295,13 @@ class Reader:
 
     `mark` gives what the service says of a table now (unchanged means: do not fetch), or None when it does not list the table.
     `fetch` brings the whole table into the archive or raises SourceUnreachable or SourceChanged. `newest_year` reads the newest
-    peiljaar of an archived delivery.
+    peiljaar of an archived delivery, `structure` its columns.
     """
 
     mark: Callable[[Look, Source, Table, Catalogues], str | None]
     fetch: Callable[[Look, Source, Table, Snapshot | None], Snapshot]
     newest_year: Callable[[Source, Table, Snapshot], int | None]
+    structure: Callable[[Source, Table, Snapshot], Structure]
     catalogued: bool
     """True when one request for the host's catalogue tells which tables changed."""
 
@@ -345,9 +364,12 @@ def _reach(look: Look) -> web.Reach:
 
 
 READERS: Mapping[str, Reader] = {
-    "odata_v3": Reader(_odata_mark, _odata_fetch, odata_v3.newest_year, catalogued=True),
-    **{name: Reader(_odata_mark, _v4_fetch, odata_v4_lists.newest_year, catalogued=True) for name in odata_v4.PROTOCOLS},
-    **{name: Reader(_web_mark, _web_fetch, web.newest_year, catalogued=False) for name in web.WAYS},
+    "odata_v3": Reader(_odata_mark, _odata_fetch, odata_v3.newest_year, odata_v3.structure, catalogued=True),
+    **{
+        name: Reader(_odata_mark, _v4_fetch, odata_v4_lists.newest_year, odata_v4_lists.structure, catalogued=True)
+        for name in odata_v4.PROTOCOLS
+    },
+    **{name: Reader(_web_mark, _web_fetch, web.newest_year, web.structure, catalogued=False) for name in web.WAYS},
 }
 
 

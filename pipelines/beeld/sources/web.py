@@ -20,6 +20,7 @@ from beeld.sources.archive import Delivery, Snapshot
 from beeld.sources.declarations import Source, Table
 from beeld.sources.http import NotFound, Rejected, get_body, get_json
 from beeld.sources.records import Record, cells, fields_of, places
+from beeld.sources.structure import Structure, of_records
 
 DROP_REFUSED = 0.1
 """Share of records that may be missing compared with the previous delivery (RELIABILITY.md F28)."""
@@ -247,6 +248,14 @@ def read(source: Source, table: Table, snapshot: Snapshot) -> tuple[Sequence[Rec
         content: dict[str, Any] = snapshot.content(TABLE)
         return jive.records(content, where), jive.units(content)
     return ogc.read_records(snapshot), {}
+
+
+def structure(source: Source, table: Table, snapshot: Snapshot) -> Structure:
+    """The fields (in the long form: the measures) of an archived delivery; none of boundaries, whose fields are fixed."""
+    if not source.figures:
+        return Structure(frozenset())
+    records, units = read(source, table, snapshot)
+    return of_records(records, units, fields_of(source))
 
 
 def newest_year(source: Source, table: Table, snapshot: Snapshot) -> int | None:

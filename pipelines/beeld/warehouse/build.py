@@ -21,6 +21,7 @@ from beeld.transforms import areas, indicators, reallocation, scores, staging, u
 from beeld.transforms.basis import Staged, create_basis
 from beeld.transforms.catalog import Catalog
 from beeld.transforms.corrections import apply_corrections
+from beeld.warehouse.ended import record_ended
 
 PUBLIC_TABLES = (
     "gebied",
@@ -84,6 +85,7 @@ class Making:
         """`basis.<bron>` of one source of figures, its known errors corrected."""
         self.staged[source.bron] = stage_source(self.con, source, self.delivered, self.year_from)
         apply_corrections(self.con, source, self.catalog.corrections)
+        record_ended(self.con, self.staged[source.bron])
         return {"rijen": sum(piece.rows for piece in self.staged[source.bron])}
 
     def link_areas(self) -> dict[str, int]:
