@@ -18,7 +18,8 @@ import yaml
 from beeld.errors import BeeldError, SourceChanged, SourceUnreachable, UsageError
 from beeld.settings import Settings, load_settings
 from beeld.sources.archive import Snapshot
-from beeld.sources.declarations import Source, validated
+from beeld.sources.declarations import Source
+from beeld.sources.declaring import validated
 from beeld.sources.fetch import Delivered, Look, deliveries
 from beeld.sources.http import open_client
 from beeld.transforms.basis import create_basis

@@ -8,7 +8,7 @@ import duckdb
 
 from beeld.sources import odata_v3
 from beeld.sources.columns import Layout, topics
-from beeld.sources.declarations import Fields
+from beeld.sources.forms import Fields
 from beeld.sources.structure import Structure, of_records, of_topics
 from beeld.transforms.basis import Staged
 from beeld.warehouse.ended import ended_rows, record_ended

@@ -17,8 +17,9 @@ import httpx
 from beeld.errors import SourceChanged, UsageError
 from beeld.sources.archive import Delivery, Snapshot
 from beeld.sources.columns import normal
-from beeld.sources.declarations import FileForm, Source, Table
+from beeld.sources.declarations import Source, Table
 from beeld.sources.delivery import MAX_BYTES, Checked, check_bytes, gate_bytes
+from beeld.sources.forms import FileForm
 from beeld.sources.http import get_body, safe, version_of
 from beeld.sources.records import Record, fields_of
 from beeld.sources.spreadsheet import Cell

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from beeld.sources.columns import DeliveredTopic, normal
-from beeld.sources.declarations import Fields
+from beeld.sources.forms import Fields
 from beeld.sources.http import safe
 
 SHOWN = 5
