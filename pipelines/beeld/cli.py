@@ -193,11 +193,13 @@ def check(
         return
     from beeld.refresh import rebuild_differences
     from beeld.transforms.catalog import load_catalog
+    from beeld.transforms.reallocation import matrices_of
     from beeld.warehouse.inspect import inspect_release
     from beeld.warehouse.read import current_release
 
     settings = load_settings()
     load_catalog(settings.project, settings.home)
+    matrices_of(settings.project, settings.home)
     if rebuild is not None:
         with progress() as report:
             different = rebuild_differences(settings, rebuild, report)

@@ -23,6 +23,7 @@ from beeld.sources.questions import gemeenten_of
 from beeld.transforms import drift
 from beeld.transforms.catalog import Catalog, load_catalog
 from beeld.transforms.codes import normalise
+from beeld.transforms.reallocation import matrices_of
 from beeld.warehouse import build, checks, release
 from beeld.warehouse.inputs import (
     STALE,
@@ -74,6 +75,7 @@ def refresh(
     with release.exclusive(settings, "beeld refresh"):
         release.sweep(settings)
         catalog = load_catalog(settings.project, settings.home, example=settings.example)
+        matrices_of(settings.project, settings.home)  # a wrong matrix is said before the sources are asked
         delivered = fetch(settings, options, catalog, transport=transport, progress=progress, watch=watch)
         inputs = gather_inputs(settings, options, catalog, delivered)
         warnings = warnings_of(delivered)
@@ -166,7 +168,9 @@ def making_of(
     thresholds: Thresholds,
 ) -> build.Making:
     """The steps that fill the build database `con`, none of them taken yet."""
-    return build.Making(con, catalog, settings.project, identity, inputs.delivered, inputs.options.year_from, thresholds.rows)
+    matrices = matrices_of(settings.project, settings.home)
+    year = inputs.options.year_from
+    return build.Making(con, catalog, settings.project, identity, inputs.delivered, year, thresholds.rows, matrices)
 
 
 def write(

@@ -71,6 +71,8 @@ class Making:
     year_from: int
     carried: Sequence[scores.Threshold]
     """Thresholds of an earlier release; empty: this release sets its own."""
+    matrices: Sequence[reallocation.Matrix] = ()
+    """Address matrices of the project and the home (`reallocation.matrices_of`)."""
     staged: dict[str, list[Staged]] = field(default_factory=dict[str, list[Staged]])
     newest: int | None = None
 
@@ -92,9 +94,8 @@ class Making:
         """`gebied` and `gebied_historie`, with boundaries, and every source linked to the newest division."""
         pieces = self._pieces()
         self.newest = build_areas(self.con, self.catalog, pieces, self.delivered)
-        matrices = reallocation.read_matrices(self.project / "transforms" / "omzetting")
         linked = {piece.source.bron: piece.source for piece in pieces}.values()
-        divided = reallocation.divide_counts(self.con, linked, self.newest, matrices)
+        divided = reallocation.divide_counts(self.con, linked, self.newest, self.matrices)
         return {"rijen": self._rows("gebied"), "indeling_jaar": self.newest, "herverdeeld": divided}
 
     def compute_values(self) -> dict[str, int]:
