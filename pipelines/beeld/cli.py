@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from beeld import METHOD_VERSION, __version__
-from beeld.errors import BeeldError, ChecksFailed, Damaged, UsageError
+from beeld.errors import BeeldError, ChecksFailed, Damaged, DeliveryRefused, UsageError
 from beeld.settings import load_settings
 
 if TYPE_CHECKING:
@@ -106,6 +106,8 @@ def refresh(
     )
     index = result.folder / "site" / "index.html"
     typer.echo(str(index if index.exists() else result.folder))
+    if result.refused:
+        raise typer.Exit(DeliveryRefused.exit_code)
 
 
 @app.command()

@@ -55,6 +55,8 @@ class Result:
     release: str
     new: bool
     warnings: tuple[str, ...]
+    refused: bool = False
+    """True when a dropped file was refused, which is among the warnings; what the other sources gave was published."""
 
 
 def refresh(
@@ -78,14 +80,14 @@ def refresh(
         matrices_of(settings.project, settings.home)  # a wrong matrix is said before the sources are asked
         delivered = fetch(settings, options, catalog, transport=transport, progress=progress, watch=watch)
         inputs = gather_inputs(settings, options, catalog, delivered)
-        warnings = warnings_of(delivered)
+        warnings, refused = warnings_of(delivered), any(item.refused for item in delivered)
         thresholds = thresholds_of(settings, options, catalog)
         known = existing_release(settings, inputs, thresholds)
         if known is not None:
             release.switch(settings, known.name)
-            return Result(known, known.name, False, warnings)
+            return Result(known, known.name, False, warnings, refused)
         folder = build_release(settings, catalog, inputs, thresholds, progress)
-        return Result(folder, folder.name, True, warnings)
+        return Result(folder, folder.name, True, warnings, refused)
 
 
 def fetch(

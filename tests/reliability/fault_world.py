@@ -127,6 +127,7 @@ def make_project(project: Path, template: Path) -> Path:
     sources = project / "sources"
     expected = json.loads((sources / "voorbeeld.yaml").read_text(encoding="utf-8"))
     expected = {bron: {} for bron in expected} | {"cbs_kwb": {"84799NED": {}}, "leefbaarometer": {"buurtscore24": {}}}
+    expected["gemeente_aanlevering"] = {"sjabloon": {}}
     (sources / "voorbeeld.yaml").write_text(json.dumps(expected), encoding="utf-8")
     layers = sources / "leefbaarometer.yaml"  # the division of the example is that of 2020
     text = layers.read_text(encoding="utf-8").replace("peiljaar: 2024", "peiljaar: 2020")

@@ -5,10 +5,11 @@ names source, table and what is wrong, the last figures current and the archive 
 `test_every_cell_has_a_test` holds the table against the tests that exist, here and in the two files with the cells of OData v3.
 """
 
+import gzip
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,10 @@ from typing import Any
 import httpx
 import pytest
 
+from beeld.refresh import Options, fetch
+from beeld.settings import Settings
 from beeld.sources import http, wfs
+from beeld.sources.fetch import Delivered
 from beeld.warehouse.status import notices
 from tests.loopback import LoopbackServer
 from tests.reliability.fault_world import (
@@ -34,7 +38,7 @@ from tests.reliability.fault_world import (
     rewritten,
     silent_midway,
 )
-from tests.reliability.worlds import complete
+from tests.reliability.worlds import CommandLine, catalog_of, complete
 
 pytestmark = pytest.mark.bronfout
 FAULTS = {
@@ -450,6 +454,43 @@ def line(row: list[str], number: int) -> list[str]:
     """A line of the file with its columns in the opposite order and one more; the code of a figure in lower case."""
     code, *rest = row
     return ["Nieuw" if number == 0 else "", *reversed(rest), code if number < 2 else f" {code.lower()} "]
+
+
+SAMPLE = Path(__file__).parents[1] / "samples" / "files" / "gemeente_aanlevering" / "sjabloon.csv"
+
+
+def test_a_refused_drop_ends_with_6_and_the_other_sources_go_on(four: Four, beeld: CommandLine) -> None:
+    """A gemeente's file about persons: nothing of it is stored, the others are looked at, the last release stands."""
+    before = complete(four.settings)
+    folder = four.settings.home / "aanlevering" / "gemeente_aanlevering"
+    folder.mkdir(parents=True)
+    (folder / "goed.csv").write_bytes(SAMPLE.read_bytes())
+    dropped = folder / "personen.csv"
+    dropped.write_text("gebiedscode;bsn;naam\nBU90010101;111222333;KANARIE\n", encoding="utf-8")
+    settings = replace(four.settings, only_sources=frozenset({"gemeente_aanlevering", "wijkpeiling"}))
+    four.server.clear_log()
+    ending = beeld(settings, "refresh", "--no-render")
+    assert ending.code == 6
+    warning, conclusion = ending.lines
+    assert "gemeente_aanlevering sjabloon personen.csv: delivery" in warning
+    assert "refused: privacy. Nothing of it was stored" in warning
+    assert before in conclusion
+    assert complete(settings) == before
+    assert [entry.path for entry in four.server.log] == ["/leefbaarometer_bestanden/wijkpeiling.csv"] * 2
+    kept = [path for path in four.settings.home.rglob("*") if path.is_file() and path.parent != folder]
+    unpacked = (gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes() for path in kept)
+    assert not any(b"KANARIE" in content or b"111222333" in content for content in unpacked)
+
+    dropped.unlink()
+    four.server.clear_log()
+    (found,) = [item for item in delivered(settings) if item.source.bron == "gemeente_aanlevering"]
+    assert (found.status, found.warning, found.fetched) == ("actueel", "", True)
+
+
+def delivered(settings: Settings) -> list[Delivered]:
+    """How the tables stand after a look, without building."""
+    catalog = catalog_of(settings.project)
+    return fetch(settings, Options(), catalog, transport=None, progress=lambda _message: None)
 
 
 def test_every_cell_has_a_test(request: pytest.FixtureRequest) -> None:

@@ -42,6 +42,8 @@ class Delivered:
     fetched: bool = False
     listed: bool = True
     """False: the catalogue of the host does not list the table, and it was never delivered."""
+    refused: bool = False
+    """True: a dropped file was refused; nothing of it was stored."""
 
 
 @dataclass(frozen=True)
@@ -218,7 +220,8 @@ def delivery(look: Look, source: Source, table: Table, catalogues: Catalogues) -
             f"the figures fetched at {previous.opgehaald} stand" if previous else "nothing was ever delivered, so it is left out"
         )
         status = "verouderd" if previous else "niet_geleverd"
-        return Delivered(source, table, previous, status, f"{fault.message} {kept[0].upper()}{kept[1:]}.")
+        refused = isinstance(fault, DeliveryRefused)
+        return Delivered(source, table, previous, status, f"{fault.message} {kept[0].upper()}{kept[1:]}.", refused=refused)
 
 
 def _from_archive(raw: Path, source: Source, table: Table, previous: Snapshot | None) -> Delivered:
@@ -263,10 +266,7 @@ def _look_at(look: Look, source: Source, table: Table, previous: Snapshot | None
 
 
 def _notices(raw: Path, source: Source, table: Table, snapshot: Snapshot, previous: Snapshot | None) -> tuple[str, ...]:
-    """What a user should know of an accepted delivery; the same delivery again has nothing new.
-
-    A delivery from another address, or one that today's declarations cannot read, is not compared with.
-    """
+    """What to know of an accepted delivery, held against one from the same address that today's declarations can read."""
     if previous is not None and previous.sha256 == snapshot.sha256:
         return archive.load_state(raw, source.bron, table.tabel).meldingen
     reader, before = reader_of(source, table), None
@@ -374,7 +374,10 @@ READERS: Mapping[str, Reader] = {
 
 
 def _not_listed(raw: Path, source: Source, table: Table, previous: Snapshot | None) -> Delivered:
-    warning = f"{source.bron} {table.tabel}: the catalogue of the host does not list this table."
+    if table.dropped and previous is None:  # no folder for it: nobody delivers it here, which is no news
+        return Delivered(source, table, None, "niet_geleverd")
+    why = "its folder is gone from the home" if table.dropped else "the catalogue of the host does not list this table"
+    warning = f"{source.bron} {table.tabel}: {why}."
     archive.record_fault(raw, source.bron, table.tabel, warning)
     if previous is not None:
         return Delivered(source, table, previous, "verouderd", f"{warning} The figures fetched at {previous.opgehaald} stand.")

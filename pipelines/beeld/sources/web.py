@@ -93,7 +93,7 @@ def _first_way(reach: Reach, source: Source, table: Table, attempt: Callable[[Ta
     raise kind(first, where=where, todo=f"The other ways failed too: {'; '.join(others)}" if others else "")
 
 
-def _mark(reach: Reach, source: Source, way: Table) -> str:
+def _mark(reach: Reach, source: Source, way: Table) -> str | None:
     where, service = f"{source.bron} {way.tabel}", source.service(way)
     if service.protocol == "ogc_features":
         base = reach.settings.address(service.dienst, source.adressen)
