@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import duckdb
 
-from beeld.transforms.basis import Staged
 from beeld.warehouse.crosscheck import WAARSCHUWING, Compared
+
+if TYPE_CHECKING:  # Dagster loads the checks without an HTTP client, which staging brings
+    from beeld.transforms.basis import Staged
 
 
 def record_ended(con: duckdb.DuckDBPyConnection, staged: Sequence[Staged]) -> None:
