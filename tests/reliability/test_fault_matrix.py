@@ -100,14 +100,18 @@ class Case:
     waits: tuple[float, ...] = ()
 
 
+NIGHTLY = {("F27", "100"), ("F27", "1000"), ("F33", "http://127.0.0.1:1"), ("F34", "too large"), ("F16", "back")}
+"""Variants of a cell of which another one runs with every change."""
 PATIENT = (1.0, 2.0, 4.0, 8.0)
 CASES: list[Any] = []
 
 
 def case(fault: str, name: str, protocol: str, strike: Strike, says: str, waits: tuple[float, ...] = ()) -> None:
     """A cell, or a part of one, of faults that are refused."""
-    mark = pytest.mark.fout(fault, protocol)
-    CASES.append(pytest.param(Case(strike, says, waits), protocol, marks=mark, id=f"{fault} {name} {protocol}"))
+    marks = [pytest.mark.fout(fault, protocol)]
+    if (fault, name) in NIGHTLY:
+        marks.append(pytest.mark.nightly)
+    CASES.append(pytest.param(Case(strike, says, waits), protocol, marks=marks, id=f"{fault} {name} {protocol}"))
 
 
 def served(kind: str, **options: Any) -> Strike:
