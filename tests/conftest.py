@@ -40,6 +40,11 @@ hypothesis_settings.register_profile("nightly", max_examples=20_000, deadline=No
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """The marker that says which cell of the fault table a test fills: `fout("F11", "web")`."""
+    config.addinivalue_line("markers", "fout(fault, protocol): a cell of the table of source faults (test_fault_matrix.py)")
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """How many faults of sources were tried, and whether each ended as it should: refused, and no wrong number published."""
     passed, failed = (

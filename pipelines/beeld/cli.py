@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from beeld import METHOD_VERSION, __version__
-from beeld.errors import BeeldError, ChecksFailed, Damaged, UsageError
+from beeld.errors import BeeldError, ChecksFailed, Damaged, DeliveryRefused, UsageError
 from beeld.settings import load_settings
 
 if TYPE_CHECKING:
@@ -106,6 +106,8 @@ def refresh(
     )
     index = result.folder / "site" / "index.html"
     typer.echo(str(index if index.exists() else result.folder))
+    if result.refused:
+        raise typer.Exit(DeliveryRefused.exit_code)
 
 
 @app.command()
@@ -161,9 +163,11 @@ def find(text: Annotated[str, typer.Argument(help="Part of a name, a code, or a 
 def status(as_json: Json = False) -> None:
     """Per source: newest year, Modified, fetched at, age and last fault; and the current release."""
     from beeld.transforms.catalog import load_catalog
-    from beeld.warehouse.status import table_statuses
+    from beeld.warehouse.status import notices, table_statuses
 
     settings = load_settings()
+    for notice in notices(settings):
+        typer.echo(f"warning: {notice}", err=True)
     rows = [asdict(row) for row in table_statuses(settings, load_catalog(settings.project, settings.home))]
     now = settings.current.resolve().name if settings.current.exists() else None
     if as_json:
@@ -191,11 +195,13 @@ def check(
         return
     from beeld.refresh import rebuild_differences
     from beeld.transforms.catalog import load_catalog
+    from beeld.transforms.reallocation import matrices_of
     from beeld.warehouse.inspect import inspect_release
     from beeld.warehouse.read import current_release
 
     settings = load_settings()
     load_catalog(settings.project, settings.home)
+    matrices_of(settings.project, settings.home)
     if rebuild is not None:
         with progress() as report:
             different = rebuild_differences(settings, rebuild, report)

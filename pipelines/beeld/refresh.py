@@ -24,6 +24,7 @@ from beeld.sources.questions import gemeenten_of
 from beeld.transforms import drift
 from beeld.transforms.catalog import Catalog, load_catalog
 from beeld.transforms.codes import normalise
+from beeld.transforms.reallocation import matrices_of
 from beeld.transforms.shelf import Shelf
 from beeld.warehouse import build, checks, release
 from beeld.warehouse.inputs import (
@@ -56,6 +57,8 @@ class Result:
     release: str
     new: bool
     warnings: tuple[str, ...]
+    refused: bool = False
+    """True when a dropped file was refused, which is among the warnings; what the other sources gave was published."""
 
 
 def refresh(
@@ -76,17 +79,18 @@ def refresh(
     with release.exclusive(settings, "beeld refresh"):
         release.sweep(settings)
         catalog = load_catalog(settings.project, settings.home, example=settings.example)
+        matrices_of(settings.project, settings.home)  # a wrong matrix is said before the sources are asked
         shelf = shelf_of(settings)
         delivered = fetch(settings, options, catalog, transport=transport, progress=progress, watch=watch, shelf=shelf)
         inputs = gather_inputs(settings, options, catalog, delivered)
-        warnings = warnings_of(delivered)
+        warnings, refused = warnings_of(delivered), any(item.refused for item in delivered)
         thresholds = thresholds_of(settings, options, catalog)
         known = existing_release(settings, inputs, thresholds)
         if known is not None:
             release.switch(settings, known.name)
-            return Result(known, known.name, False, warnings)
+            return Result(known, known.name, False, warnings, refused)
         folder = build_release(settings, catalog, inputs, thresholds, progress, shelf)
-        return Result(folder, folder.name, True, warnings)
+        return Result(folder, folder.name, True, warnings, refused)
 
 
 def fetch(
@@ -184,8 +188,9 @@ def making_of(
     shelf: Shelf | None = None,
 ) -> build.Making:
     """The steps that fill the build database `con`, none of them taken yet."""
-    years = inputs.options.year_from
-    return build.Making(con, catalog, settings.project, identity, inputs.delivered, years, thresholds.rows, shelf)
+    matrices = matrices_of(settings.project, settings.home)
+    year = inputs.options.year_from
+    return build.Making(con, catalog, settings.project, identity, inputs.delivered, year, thresholds.rows, matrices, shelf)
 
 
 def write(

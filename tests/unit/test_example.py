@@ -17,7 +17,8 @@ from shapely.geometry import shape
 
 from beeld.settings import SERVICES, Settings, project_folder
 from beeld.sources import fetch, geometry, http, odata_v3, ogc
-from beeld.sources.declarations import Source, load_sources, read_yaml, with_example_expectations
+from beeld.sources.declarations import Source, load_sources, with_example_expectations
+from beeld.sources.declaring import read_yaml
 from beeld.sources.example.generate import DEFAULT_BUURTEN, generate
 from beeld.sources.example.transport import PAGE_ROWS, ExampleTransport
 from beeld.sources.fetch import Delivered

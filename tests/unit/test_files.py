@@ -18,7 +18,8 @@ import yaml
 from beeld.errors import BeeldError, SourceChanged, SourceUnreachable, UsageError
 from beeld.settings import Settings, load_settings
 from beeld.sources.archive import Snapshot
-from beeld.sources.declarations import Source, validated
+from beeld.sources.declarations import Source, load_sources
+from beeld.sources.declaring import validated
 from beeld.sources.fetch import Delivered, Look, deliveries
 from beeld.sources.http import open_client
 from beeld.transforms.basis import create_basis
@@ -430,7 +431,32 @@ def test_a_dropped_template_with_a_fault_is_refused(settings: Settings) -> None:
         look(settings, TEMPLATE, nobody)
 
 
+def test_the_source_for_any_gemeente_reads_its_sample(settings: Settings) -> None:
+    """`gemeente_aanlevering` as it is declared: without a folder nothing is said, with a file its figures are there."""
+    declared = load_sources(Path(__file__).parents[2] / "sources")["gemeente_aanlevering"]
+    delivered = look(settings, declared, nobody)
+    assert (delivered.status, delivered.warning, delivered.snapshot) == ("niet_geleverd", "", None)
+    folder = settings.home / "aanlevering" / "gemeente_aanlevering"
+    folder.mkdir(parents=True)
+    (folder / "zeist.csv").write_bytes((SAMPLES.parent / "gemeente_aanlevering" / "sjabloon.csv").read_bytes())
+    snapshot = snapshot_of(look(settings, declared, nobody))
+    pairs = {row[0]: zip(row[3::2], row[4::2], strict=True) for row in basis(declared, snapshot)}
+    found = {code: dict(zip(declared.kolommen, cells, strict=True)) for code, cells in pairs.items()}
+    assert found["BU90010101"]["bezoekers_buurthuis"] == (240.0, "ok")
+    assert found["BU90010101"]["rapportcijfer_buurt"] == (7.1, "ok")
+    assert found["BU90010102"]["bezoekers_buurthuis"] == (None, "te_klein")
+    assert found["GM9001"]["aandeel_vrijwilligers"] == (31.5, "ok")
+    assert found["GM9001"]["meldingen_overlast"] == (None, "niet_geleverd")
+
+    (folder / "zeist.csv").unlink()
+    folder.rmdir()
+    gone = look(settings, declared, nobody)
+    assert (gone.status, gone.snapshot) == ("verouderd", snapshot)
+    assert "its folder is gone from the home" in gone.warning
+
+
 def test_an_empty_folder_is_said_and_links_are_not_followed(settings: Settings, tmp_path: Path) -> None:
+    (settings.home / "aanlevering" / "voorbeeldgemeente").mkdir(parents=True)
     with pytest.raises(SourceChanged, match=r"no file like '\*\.csv' stands in aanlevering/voorbeeldgemeente"):
         look(settings, TEMPLATE, nobody)
     path = drop(settings, "a.csv", b"")

@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from beeld import refresh
 from beeld.errors import UsageError
 from beeld.settings import project_folder
 from beeld.sources.declarations import Column, Source, Topic
@@ -23,10 +24,13 @@ from beeld.transforms.reallocation import (
     divide_counts,
     make_matrix,
     mark_values,
+    matrices_of,
+    matrix_files,
     read_matrices,
     reallocate,
 )
 from tests.indicatoren import drawn
+from tests.reliability.worlds import CommandLine, World, catalog_of, complete
 
 A, B, C, D = "BU00140000", "BU00140001", "BU00140002", "BU00140003"
 CSV = "van_code,naar_code,van_jaar,naar_jaar,adressen\n"
@@ -210,3 +214,53 @@ def test_a_matrix_of_other_years_is_not_used(years: tuple[int, int], con: duckdb
     assert divide_counts(con, [source], 2024, [make_matrix(*years, [(A, C, 1)])]) == 0
     assert con.execute("select count(*) from werk.verdeeld").fetchall() == [(0,)]
     assert mark_values(con, catalog) == 0
+
+
+def test_matrices_of_the_home_stand_beside_those_of_the_project(tmp_path: Path) -> None:
+    """The analyst's own matrix is read like one of the project; the same pair in both is refused."""
+    project, home = tmp_path / "project", tmp_path / "data"
+    (project / "transforms" / "omzetting").mkdir(parents=True)
+    (home / "omzetting").mkdir(parents=True)
+    assert matrices_of(project, home) == []
+    (project / "transforms" / "omzetting" / "a.csv").write_text(f"{CSV}{A},{C},2020,2024,750\n", encoding="utf-8")
+    (home / "omzetting" / "eigen.csv").write_text(f"{CSV}{A},{D},2020,2024,250\n", encoding="utf-8")
+    (matrix,) = matrices_of(project, home)
+    assert {new: [part.aandeel for part in parts] for new, parts in matrix.delen.items()} == {C: [0.75], D: [0.25]}
+    assert [path.name for path in matrix_files(home)] == ["eigen.csv"]
+    (home / "omzetting" / "eigen.csv").write_text(f"{CSV}{A},{C},2020,2024,250\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=f"{A} to {C} stands twice"):
+        matrices_of(project, home)
+
+
+def test_a_matrix_of_the_home_is_an_input_of_the_release(world: World) -> None:
+    """Another matrix, another release: it is part of the identity, and the build gets it."""
+    settings, catalog = world.settings, catalog_of(world.settings.project)
+
+    def digest() -> str:
+        return refresh.gather_inputs(settings, refresh.Options(), catalog, world.look()).digest("zelf")
+
+    before = digest()
+    assert digest() == before
+    (world.home / "omzetting").mkdir()
+    path = world.home / "omzetting" / "eigen.csv"
+    path.write_text(f"{CSV}{A},{C},2020,2024,750\n", encoding="utf-8")
+    first = digest()
+    path.write_text(f"{CSV}{A},{C},2020,2024,751\n", encoding="utf-8")
+    assert len({before, first, digest()}) == 3
+    inputs = refresh.gather_inputs(settings, refresh.Options(offline=True), catalog, world.look())
+    thresholds = refresh.Thresholds("zelf")
+    with closing(duckdb.connect()) as con:
+        making = refresh.making_of(con, settings, catalog, inputs, refresh.identify(inputs, thresholds), thresholds)
+    assert [(each.van_jaar, each.naar_jaar, set(each.delen)) for each in making.matrices] == [(2020, 2024, {C})]
+
+
+def test_a_wrong_matrix_of_the_home_is_one_message_before_anybody_is_asked(world: World, beeld: CommandLine) -> None:
+    before = complete(world.settings)
+    (world.home / "omzetting").mkdir()
+    (world.home / "omzetting" / "eigen.csv").write_text(f"{CSV}{A},overal,2020,2024,1\n", encoding="utf-8")
+    for words in (("refresh", "--no-render"), ("check",)):
+        ending = beeld(world.settings, *words)
+        assert (ending.code, len(ending.lines)) == (2, 1)
+        assert "eigen.csv line 2: not two codes, two years and a number" in ending.err
+    assert world.server.log == []
+    assert complete(world.settings) == before

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from beeld.errors import UsageError
-from beeld.sources.declarations import Declaration, read_yaml, validated
+from beeld.sources.declaring import Declaration, read_yaml, validated
 from beeld.transforms.catalog import Catalog
 
 

@@ -16,7 +16,7 @@ import json
 import os
 import shutil
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +31,7 @@ from beeld.sources.packed import CutOff, unpacked
 
 SIDECAR = "snapshot.json"
 STATE = "stand.json"
+BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,10 @@ class Snapshot:
         if digest.hexdigest() != document.sha256:
             raise self._damaged(path, "does not match its sha256")
 
+    def content(self, name: str) -> Any:
+        """What one JSON document says; a byte order mark before it, which some services send, says nothing."""
+        return orjson.loads(self.read(name).removeprefix(BOM))
+
     def _damaged(self, path: Path, what: str) -> Damaged:
         return Damaged(
             f"archived document {what}",
@@ -100,6 +105,8 @@ class State:
     fout_sinds: str = ""
     kenmerk: str = ""
     """What the source said at the last good look (Modified, or a fingerprint); unchanged means: do not fetch."""
+    meldingen: tuple[str, ...] = ()
+    """What a user should know of the snapshot in use, which was accepted: new columns, columns whose series ended."""
 
 
 def now() -> str:
@@ -223,7 +230,9 @@ def load_state(raw: Path, bron: str, tabel: str) -> State:
     if not path.exists():
         return State()
     try:
-        return State(**json.loads(path.read_text(encoding="utf-8")))
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        notices = tuple(str(notice) for notice in content.pop("meldingen", ()))
+        return State(**content, meldingen=notices)
     except (OSError, ValueError, TypeError) as error:
         raise Damaged(
             f"state cannot be read ({error})", where=str(path), todo=f"Remove {path} and run 'beeld refresh'"
@@ -269,9 +278,9 @@ def quarantine(home: Path, snapshot: Snapshot, reason: str) -> Path:
     return target
 
 
-def accept(raw: Path, snapshot: Snapshot, kenmerk: str) -> None:
+def accept(raw: Path, snapshot: Snapshot, kenmerk: str, notices: Sequence[str] = ()) -> None:
     """`snapshot` is the one in use from now on; the last fault is forgotten."""
-    save_state(raw, snapshot.bron, snapshot.tabel, State(snapshot.folder.name, now(), kenmerk=kenmerk))
+    save_state(raw, snapshot.bron, snapshot.tabel, State(snapshot.folder.name, now(), kenmerk=kenmerk, meldingen=tuple(notices)))
 
 
 def record_fault(raw: Path, bron: str, tabel: str, message: str) -> State:

@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, cast
+from typing import Annotated, Any, Literal, cast
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from beeld.errors import UsageError
 from beeld.settings import SERVICES
-
-Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
-TableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]+([_-][A-Za-z0-9]+)*$")]
-"""A table or collection as its source names it; it becomes part of SQL, of a path and of a URL."""
-LayerName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$")]
-"""A layer, data set or variable as a service names it where that is no TableName; it becomes part of a URL only."""
-ServiceName = Identifier
-"""A service of `settings.SERVICES`, or one whose address the source declares itself."""
-CellStatus = Literal["geheim", "te_klein", "onbekend", "niet_geleverd", "niet_van_toepassing"]
-AreaCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}[0-9A-Z]{2,8}$")]
-AREA = re.compile(r"NL\d\d|GM\d{4}|WK\d{4}[0-9A-Z]{2}|BU\d{4}[0-9A-Z]{4}", re.ASCII)
-"""A code of the country, a gemeente, wijk or buurt, stripped and upper case (facts/CBS.md section 13)."""
-
-
-class Declaration(BaseModel):
-    """Base of every declaration: unknown keys are errors, nothing changes after reading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from beeld.sources.declaring import (
+    AreaCode,
+    Declaration,
+    Identifier,
+    LayerName,
+    ServiceName,
+    TableName,
+    read_yaml,
+    validated,
+)
+from beeld.sources.forms import Fields, FileForm
 
 
 class Topic(Declaration):
@@ -72,69 +63,6 @@ class Column(Declaration):
         """True when the column has its declared meaning in a peiljaar."""
         first, last = self.jaren or (None, None)
         return year is None or ((first is None or first <= year) and (last is None or year <= last))
-
-
-class Fields(Declaration):
-    """How the records of a service without a dictionary (features, CSV rows) become cells; a column's `naam` is its field.
-
-    Of several spellings the first that is delivered counts. `maat` and `waarde` declare the long form: one measure per record.
-    """
-
-    gebied: tuple[str, ...] = Field(min_length=1)
-    naam: tuple[str, ...] = ()
-    jaar: tuple[str, ...] = ()
-    maat: tuple[str, ...] = ()
-    waarde: tuple[str, ...] = ()
-    eenheid: tuple[str, ...] = ()
-    """Long form: the field that holds the unit."""
-    voorvoegsel: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]*$")] = ""
-    """Put before a code that the source shortens."""
-    gebieden: Mapping[str, AreaCode] = Field(default_factory=dict)
-    """Codes of areas that the source names in another way, by the text that it uses."""
-    behoud: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
-    """Records that count: those whose field has one of these texts."""
-    tekens: Mapping[str, CellStatus] = Field(default_factory=dict)
-    """Cells that stand for something else than a figure."""
-    tekens_onder: float | None = None
-    """Numbers below this are never figures: a sign that is not declared is onbekend."""
-    decimaal: Literal[".", ","] = "."
-    scheiding: Literal[",", ";", "\t", "|"] = ";"
-    codering: Literal["utf-8", "utf-16", "latin-1", "windows-1252"] = "utf-8"
-
-    @model_validator(mode="after")
-    def _long_form(self) -> Fields:
-        if bool(self.maat) != bool(self.waarde):
-            raise ValueError("the long form needs both maat and waarde")
-        return self
-
-
-class FileForm(Declaration):
-    """How a table stands in a file (protocol `bestand`); its codes and columns are under `velden`."""
-
-    vorm: Literal["csv", "xlsx", "gpkg", "geojson"] = "csv"
-    verpakking: Literal["", "zip", "gzip"] = ""
-    lid: str = "*"
-    """The member of a zip; `*` stands for anything."""
-    blad: str | None = None
-    """The sheet of a workbook or the layer of a GeoPackage; None: the first that readers see, the only one."""
-    kopregel: int = Field(default=1, ge=1)
-    """The row with the names."""
-    eenheidregel: int | None = None
-    """The row with the units, under the names."""
-    patroon: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9*][A-Za-z0-9 ._*-]*$")] | None = None
-    """Names of files that are dropped in `aanlevering/<bron>/` of the home, instead of an address (`dienst` and `pad`)."""
-    sjabloon: bool = False
-    """True: the files are in the drop template and go through every check of `beeld check FILE`."""
-
-    @model_validator(mode="after")
-    def _possible(self) -> FileForm:
-        if self.verpakking == "zip" and self.vorm == "xlsx":
-            raise ValueError("a workbook is itself an archive and is not read out of another")
-        if self.eenheidregel is not None and self.eenheidregel <= self.kopregel:
-            raise ValueError("eenheidregel stands under kopregel")
-        if self.sjabloon and not self.patroon:
-            raise ValueError("sjabloon is for dropped files: declare their patroon")
-        return self
 
 
 class Way(Declaration):
@@ -379,41 +307,6 @@ class Source(Declaration):
             if table.tabel == name:
                 return table
         raise KeyError(name)
-
-
-class _UniqueKeys(yaml.CSafeLoader):
-    """A safe loader that refuses a key that stands twice: a copied entry must not silently replace another."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen and key_node.tag != "tag:yaml.org,2002:merge":
-                raise yaml.constructor.ConstructorError(None, None, f"key '{key}' stands twice", key_node.start_mark)
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-def read_yaml(path: Path) -> Any:
-    """The content of one YAML file; UsageError with file and line when it is not YAML."""
-    try:
-        return _UniqueKeys(path.read_text(encoding="utf-8")).get_single_data()
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"not readable as YAML: {error}", where=str(path), todo="Mend the file") from error
-
-
-Model = TypeVar("Model", bound=Declaration)
-
-
-def validated(model: type[Model], content: Any, path: Path, what: str = "") -> Model:
-    """`content` as a frozen model; UsageError that names the file and every wrong key."""
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        details = "; ".join(f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors())
-        raise UsageError(
-            f"declaration {what or model.__name__} is wrong: {details}", where=str(path), todo="Mend the file"
-        ) from error
 
 
 def load_sources(folder: Path) -> dict[str, Source]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from beeld.sources.archive import Snapshot
 from beeld.sources.declarations import Source, Table
 from beeld.sources.progress import TableProgress
 from beeld.sources.side_by_side import Interrupted, run_side_by_side
+from beeld.sources.structure import Structure
 
 Progress = Callable[[str], None]
 Judge = Callable[[Source, Table, Snapshot, Snapshot | None], None]
@@ -40,6 +42,8 @@ class Delivered:
     fetched: bool = False
     listed: bool = True
     """False: the catalogue of the host does not list the table, and it was never delivered."""
+    refused: bool = False
+    """True: a dropped file was refused; nothing of it was stored."""
 
 
 @dataclass(frozen=True)
@@ -216,7 +220,8 @@ def delivery(look: Look, source: Source, table: Table, catalogues: Catalogues) -
             f"the figures fetched at {previous.opgehaald} stand" if previous else "nothing was ever delivered, so it is left out"
         )
         status = "verouderd" if previous else "niet_geleverd"
-        return Delivered(source, table, previous, status, f"{fault.message} {kept[0].upper()}{kept[1:]}.")
+        refused = isinstance(fault, DeliveryRefused)
+        return Delivered(source, table, previous, status, f"{fault.message} {kept[0].upper()}{kept[1:]}.", refused=refused)
 
 
 def _from_archive(raw: Path, source: Source, table: Table, previous: Snapshot | None) -> Delivered:
@@ -242,7 +247,7 @@ def _look_at(look: Look, source: Source, table: Table, previous: Snapshot | None
     state = archive.load_state(raw, source.bron, table.tabel)
     look = replace(look, gemeenten=_asked(look, table, previous), mark=mark)
     if previous is not None and state.kenmerk == mark and _covers(previous, look.gemeenten):
-        archive.accept(raw, previous, mark)
+        archive.accept(raw, previous, mark, state.meldingen)
         journal.discard(look.settings.build, source.bron, table.tabel)
         return Delivered(source, table, previous, "actueel")
     known = archive.snapshot_names(raw, source.bron, table.tabel)
@@ -253,9 +258,22 @@ def _look_at(look: Look, source: Source, table: Table, previous: Snapshot | None
         if snapshot.folder.name not in known:
             archive.quarantine(look.settings.home, snapshot, error.message)
         raise
-    archive.accept(raw, snapshot, mark)
+    notices = _notices(raw, source, table, snapshot, previous)
+    archive.accept(raw, snapshot, mark, notices)
     look.watched(TableProgress(f"{source.bron} {table.tabel}", snapshot.rijen, 0, 0, done=True))
-    return Delivered(source, table, snapshot, "actueel", fetched=True)
+    said = f"{source.bron} {table.tabel}: {'; '.join(notices)}." if notices else ""
+    return Delivered(source, table, snapshot, "actueel", said, fetched=True)
+
+
+def _notices(raw: Path, source: Source, table: Table, snapshot: Snapshot, previous: Snapshot | None) -> tuple[str, ...]:
+    """What to know of an accepted delivery, held against one from the same address that today's declarations can read."""
+    if previous is not None and previous.sha256 == snapshot.sha256:
+        return archive.load_state(raw, source.bron, table.tabel).meldingen
+    reader, before = reader_of(source, table), None
+    if previous is not None and previous.url == snapshot.url:
+        with suppress(SourceChanged):
+            before = reader.structure(source, table, previous)
+    return reader.structure(source, table, snapshot).notices(before)
 
 
 def _asked(look: Look, table: Table, previous: Snapshot | None) -> tuple[str, ...] | None:
@@ -277,12 +295,13 @@ class Reader:
 
     `mark` gives what the service says of a table now (unchanged means: do not fetch), or None when it does not list the table.
     `fetch` brings the whole table into the archive or raises SourceUnreachable or SourceChanged. `newest_year` reads the newest
-    peiljaar of an archived delivery.
+    peiljaar of an archived delivery, `structure` its columns.
     """
 
     mark: Callable[[Look, Source, Table, Catalogues], str | None]
     fetch: Callable[[Look, Source, Table, Snapshot | None], Snapshot]
     newest_year: Callable[[Source, Table, Snapshot], int | None]
+    structure: Callable[[Source, Table, Snapshot], Structure]
     catalogued: bool
     """True when one request for the host's catalogue tells which tables changed."""
 
@@ -345,14 +364,20 @@ def _reach(look: Look) -> web.Reach:
 
 
 READERS: Mapping[str, Reader] = {
-    "odata_v3": Reader(_odata_mark, _odata_fetch, odata_v3.newest_year, catalogued=True),
-    **{name: Reader(_odata_mark, _v4_fetch, odata_v4_lists.newest_year, catalogued=True) for name in odata_v4.PROTOCOLS},
-    **{name: Reader(_web_mark, _web_fetch, web.newest_year, catalogued=False) for name in web.WAYS},
+    "odata_v3": Reader(_odata_mark, _odata_fetch, odata_v3.newest_year, odata_v3.structure, catalogued=True),
+    **{
+        name: Reader(_odata_mark, _v4_fetch, odata_v4_lists.newest_year, odata_v4_lists.structure, catalogued=True)
+        for name in odata_v4.PROTOCOLS
+    },
+    **{name: Reader(_web_mark, _web_fetch, web.newest_year, web.structure, catalogued=False) for name in web.WAYS},
 }
 
 
 def _not_listed(raw: Path, source: Source, table: Table, previous: Snapshot | None) -> Delivered:
-    warning = f"{source.bron} {table.tabel}: the catalogue of the host does not list this table."
+    if table.dropped and previous is None:  # no folder for it: nobody delivers it here, which is no news
+        return Delivered(source, table, None, "niet_geleverd")
+    why = "its folder is gone from the home" if table.dropped else "the catalogue of the host does not list this table"
+    warning = f"{source.bron} {table.tabel}: {why}."
     archive.record_fault(raw, source.bron, table.tabel, warning)
     if previous is not None:
         return Delivered(source, table, previous, "verouderd", f"{warning} The figures fetched at {previous.opgehaald} stand.")

@@ -17,8 +17,9 @@ import httpx
 from beeld.errors import SourceChanged, UsageError
 from beeld.sources.archive import Delivery, Snapshot
 from beeld.sources.columns import normal
-from beeld.sources.declarations import FileForm, Source, Table
+from beeld.sources.declarations import Source, Table
 from beeld.sources.delivery import MAX_BYTES, Checked, check_bytes, gate_bytes
+from beeld.sources.forms import FileForm
 from beeld.sources.http import get_body, safe, version_of
 from beeld.sources.records import Record, fields_of
 from beeld.sources.spreadsheet import Cell
@@ -40,9 +41,14 @@ def form_of(source: Source, table: Table) -> FileForm:
     return table.bestand
 
 
-def mark(client: httpx.Client, address: str, source: Source, table: Table, home: Path, where: str) -> str:
-    """What tells that a file changed: its ETag or Last-Modified, else its sha256; of dropped files their names and sha256."""
+def mark(client: httpx.Client, address: str, source: Source, table: Table, home: Path, where: str) -> str | None:
+    """What tells that a file changed: its ETag or Last-Modified, else its sha256; of dropped files their names and sha256.
+
+    None when the home has no folder for the dropped files of this source: then nobody delivers them here.
+    """
     if form_of(source, table).patroon:
+        if not (home / FOLDER / source.bron).is_dir():
+            return None
         parts = [f"{path.name} {hashlib.sha256(body).hexdigest()}" for path, body in _dropped(source, table, home, where)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
     return version_of(client, address, where=where) or hashlib.sha256(get_body(client, address, where=where).body).hexdigest()

@@ -15,10 +15,11 @@ import orjson
 
 from beeld.errors import SourceChanged
 from beeld.sources.archive import Snapshot
-from beeld.sources.columns import Layout, resolve
+from beeld.sources.columns import Layout, resolve, topics
 from beeld.sources.declarations import Source, Table
 from beeld.sources.http import follow, get_json
 from beeld.sources.members import patterned, pinned
+from beeld.sources.structure import Structure, of_topics
 
 UNTYPED, TYPED = "UntypedDataSet", "TypedDataSet"
 ANNUAL = re.compile(r"^(\d{4})JJ00$")
@@ -90,6 +91,12 @@ def read_layout(snapshot: Snapshot, source: Source, table: Table) -> Layout:
     """The layout of an archived snapshot."""
     properties = [row for page in read_rows(snapshot, "DataProperties") for row in page]
     return resolve(source, table, properties, f"{source.bron} {table.tabel}")
+
+
+def structure(source: Source, table: Table, snapshot: Snapshot) -> Structure:
+    """The topics of an archived snapshot, and the declared columns among them that are outside their years."""
+    properties = [row for page in read_rows(snapshot, "DataProperties") for row in page]
+    return of_topics(topics(properties), resolve(source, table, properties, f"{source.bron} {table.tabel}").ended)
 
 
 def read_pinned(snapshot: Snapshot, source: Source, layout: Layout) -> Source:

@@ -18,17 +18,20 @@ import orjson
 from beeld.errors import SourceChanged
 from beeld.sources import odata_v4_bulk
 from beeld.sources.archive import Snapshot
-from beeld.sources.columns import Layout, refuse_strange, resolve
+from beeld.sources.columns import Layout, refuse_strange, resolve, topics
 from beeld.sources.declarations import Source, Table
 from beeld.sources.http import safe
 from beeld.sources.members import of_table, wanted_members
 from beeld.sources.observations import Batch, Selection, of_rows, places
 from beeld.sources.odata_v3 import ANNUAL
+from beeld.sources.structure import Structure, of_topics
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}", re.ASCII)
 """A dimension; its name becomes part of a path."""
 
 Row = dict[str, Any]
+LISTS = ("Dimensions", "MeasureCodes", "MeasureGroups")
+"""The lists that together say what v3 says in DataProperties."""
 
 
 @dataclass(frozen=True)
@@ -175,6 +178,14 @@ def read_description(snapshot: Snapshot, source: Source, table: Table) -> Descri
 def read_layout(snapshot: Snapshot, source: Source, table: Table) -> Layout:
     """The layout of an archived snapshot."""
     return read_description(snapshot, source, table).layout
+
+
+def structure(source: Source, table: Table, snapshot: Snapshot) -> Structure:
+    """The measures of an archived snapshot, and the declared columns among them that are outside their years."""
+    described = read_description(snapshot, source, table)
+    dimensions, measures, groups = ([row for page in read_rows(snapshot, name) for row in page] for name in LISTS)
+    properties = as_properties(dimensions, measures, groups, f"{source.bron} {table.tabel}")
+    return of_topics(topics(properties), described.layout.ended)
 
 
 def batches(snapshot: Snapshot, source: Source, table: Table) -> Iterator[Batch]:

@@ -13,7 +13,7 @@ import httpx
 import orjson
 
 from beeld.errors import SourceChanged
-from beeld.sources.archive import Delivery, Snapshot
+from beeld.sources.archive import BOM, Delivery, Snapshot
 from beeld.sources.declarations import Source, Table
 from beeld.sources.http import NotFound, Rejected, Reply, follow, get_json, safe
 
@@ -159,7 +159,8 @@ def _with_crs(reply: Reply, content: dict[str, Any]) -> bytes:
     """The body as received; where only the HTTP header names the CRS, the header is kept beside the body in an envelope."""
     if not reply.content_crs or "crs" in content:
         return reply.body
-    return orjson.dumps({"content_crs": reply.content_crs.strip("<> ")})[:-1] + b',"body":' + reply.body.strip() + b"}"
+    head = orjson.dumps({"content_crs": reply.content_crs.strip("<> ")})[:-1]
+    return head + b',"body":' + reply.body.removeprefix(BOM).strip() + b"}"
 
 
 def feature_list(content: dict[str, Any], where: str) -> list[dict[str, Any]]:
@@ -190,7 +191,7 @@ def boundary_key(feature: dict[str, Any], where: str) -> tuple[str, int]:
 def documents(snapshot: Snapshot) -> Iterator[tuple[dict[str, Any], str]]:
     """Every archived feature collection, with the CRS that came in its HTTP header where there was one."""
     for document in snapshot.names(f"{ITEMS}-"):
-        content: dict[str, Any] = orjson.loads(snapshot.read(document))
+        content: dict[str, Any] = snapshot.content(document)
         if "content_crs" in content:
             yield content["body"], str(content["content_crs"])
         else:

@@ -10,7 +10,6 @@ from typing import Any, cast
 from urllib.parse import urlencode
 
 import httpx
-import orjson
 
 from beeld.errors import SourceChanged
 from beeld.sources.archive import Delivery, Snapshot
@@ -89,5 +88,5 @@ def store(
 
 def read(snapshot: Snapshot) -> tuple[list[Record], dict[str, str]]:
     """The records and units of an archived data set."""
-    described: dict[str, Any] = orjson.loads(snapshot.read(DATASET))
+    described: dict[str, Any] = snapshot.content(DATASET)
     return file_records(snapshot.read(EXPORT), FORM, f"{snapshot.bron} {snapshot.tabel}"), units(described)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from beeld.sources.declarations import AREA
+from beeld.sources.declaring import AREA
 from beeld.sources.spreadsheet import Cell
 
 HEADER_ROWS = 20

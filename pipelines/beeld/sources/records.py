@@ -17,7 +17,8 @@ from typing import Any
 
 from beeld.errors import SourceChanged, UsageError
 from beeld.sources.columns import NEAR, normal
-from beeld.sources.declarations import Column, Fields, Source, Table
+from beeld.sources.declarations import Column, Source, Table
+from beeld.sources.forms import Fields
 from beeld.sources.http import safe
 from beeld.sources.spreadsheet import Cell
 from beeld.sources.tabular import Form, open_table

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from beeld.sources.declarations import AREA
+from beeld.sources.declaring import AREA
 from beeld.sources.privacy import Grid
 from beeld.sources.spreadsheet import Cell
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import httpx
-import orjson
 
 from beeld.errors import BeeldError, SourceChanged, SourceUnreachable, UsageError
 from beeld.settings import Settings
@@ -21,6 +20,7 @@ from beeld.sources.archive import Delivery, Snapshot
 from beeld.sources.declarations import Source, Table
 from beeld.sources.http import NotFound, Rejected, get_body, get_json
 from beeld.sources.records import Record, cells, fields_of, places
+from beeld.sources.structure import Structure, of_records
 
 DROP_REFUSED = 0.1
 """Share of records that may be missing compared with the previous delivery (RELIABILITY.md F28)."""
@@ -93,7 +93,7 @@ def _first_way(reach: Reach, source: Source, table: Table, attempt: Callable[[Ta
     raise kind(first, where=where, todo=f"The other ways failed too: {'; '.join(others)}" if others else "")
 
 
-def _mark(reach: Reach, source: Source, way: Table) -> str:
+def _mark(reach: Reach, source: Source, way: Table) -> str | None:
     where, service = f"{source.bron} {way.tabel}", source.service(way)
     if service.protocol == "ogc_features":
         base = reach.settings.address(service.dienst, source.adressen)
@@ -245,9 +245,17 @@ def read(source: Source, table: Table, snapshot: Snapshot) -> tuple[Sequence[Rec
     if snapshot.names(f"{files.NAME}-"):
         return files.read(source, table, snapshot)
     if TABLE in names:
-        content: dict[str, Any] = orjson.loads(snapshot.read(TABLE))
+        content: dict[str, Any] = snapshot.content(TABLE)
         return jive.records(content, where), jive.units(content)
     return ogc.read_records(snapshot), {}
+
+
+def structure(source: Source, table: Table, snapshot: Snapshot) -> Structure:
+    """The fields (in the long form: the measures) of an archived delivery; none of boundaries, whose fields are fixed."""
+    if not source.figures:
+        return Structure(frozenset())
+    records, units = read(source, table, snapshot)
+    return of_records(records, units, fields_of(source))
 
 
 def newest_year(source: Source, table: Table, snapshot: Snapshot) -> int | None:

@@ -12,15 +12,8 @@ from typing import Any, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from beeld.errors import UsageError
-from beeld.sources.declarations import (
-    Declaration,
-    Identifier,
-    Source,
-    load_sources,
-    read_yaml,
-    validated,
-    with_example_expectations,
-)
+from beeld.sources.declarations import Source, load_sources, with_example_expectations
+from beeld.sources.declaring import Declaration, Identifier, read_yaml, validated
 from beeld.transforms.corrections import Correction, load_corrections
 from beeld.transforms.formulas import Formula, Reference, parse
 

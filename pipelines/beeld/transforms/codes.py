@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from beeld.sources.declarations import AREA
+from beeld.sources.declaring import AREA
 
 CODE = AREA
 UNION = re.compile(r"SG-[a-z0-9]+(-[a-z0-9]+)*")

@@ -14,7 +14,8 @@ import duckdb
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from beeld.errors import UsageError
-from beeld.sources.declarations import AreaCode, Declaration, Identifier, Source, TableName, read_yaml
+from beeld.sources.declarations import Source
+from beeld.sources.declaring import AreaCode, Declaration, Identifier, TableName, read_yaml
 
 Missing = Literal["onbekend", "geheim", "niet_van_toepassing", "niet_geleverd"]
 

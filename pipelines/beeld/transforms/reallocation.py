@@ -1,6 +1,7 @@
 """Counts of an older division divided over the areas of the newest one by addresses, where a matrix of addresses is supplied.
 
     transforms/omzetting/*.csv   van_code,naar_code,van_jaar,naar_jaar,adressen: addresses of an old area that lie in a new one
+    $BEELD_HOME/omzetting/*.csv  the same, of this home alone
     werk.verdeeld                (bron, gebiedscode, peiljaar, kolom, waarde, fout): every cell that was computed so
 
 Only counts can be divided: a median, a mean or a percentage of two areas says nothing of a part of one (facts/CBS.md section
@@ -30,6 +31,7 @@ from beeld.transforms.uncertainty import RELIABLE, Z95
 
 HEADER = ("van_code", "naar_code", "van_jaar", "naar_jaar", "adressen")
 MARK = "herverdeeld met adressen"
+FOLDER = "omzetting"
 
 
 @dataclass(frozen=True)
@@ -114,16 +116,30 @@ def _combine(parts: Sequence[Part], counts: Mapping[str, float | None]) -> Divid
     return Divided(math.fsum(shares), math.sqrt(math.fsum(variances)))
 
 
+def matrix_files(home: Path) -> list[Path]:
+    """The address matrices of one home, by name; they are an input of every release that is made there."""
+    return sorted((home / FOLDER).glob("*.csv"))
+
+
+def matrices_of(project: Path, home: Path) -> list[Matrix]:
+    """The matrices of the project and of a home; a pair of areas that stands in both is refused, because one would win unseen."""
+    return _matrices([*sorted((project / "transforms" / FOLDER).glob("*.csv")), *matrix_files(home)], FOLDER)
+
+
 def read_matrices(folder: Path) -> list[Matrix]:
     """Every matrix of a folder, one per pair of years, in order; none when there is no folder. UsageError names file and line."""
+    return _matrices(sorted(folder.glob("*.csv")), str(folder))
+
+
+def _matrices(paths: Sequence[Path], where: str) -> list[Matrix]:
     found: dict[tuple[int, int], list[tuple[str, str, int]]] = defaultdict(list)
-    for path in sorted(folder.glob("*.csv")):
+    for path in paths:
         try:
             for years, pair in _read_file(path):
                 found[years].append(pair)
-        except (csv.Error, UnicodeDecodeError) as error:
+        except (csv.Error, UnicodeDecodeError, OSError) as error:
             raise UsageError(f"not readable as CSV: {error}", where=str(path), todo="Mend the file") from error
-    return [make_matrix(*years, pairs, str(folder)) for years, pairs in sorted(found.items())]
+    return [make_matrix(*years, pairs, where) for years, pairs in sorted(found.items())]
 
 
 def _read_file(path: Path) -> Iterator[tuple[tuple[int, int], tuple[str, str, int]]]:

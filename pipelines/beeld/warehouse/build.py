@@ -22,6 +22,7 @@ from beeld.transforms.basis import Staged, create_basis
 from beeld.transforms.catalog import Catalog
 from beeld.transforms.corrections import apply_corrections
 from beeld.transforms.shelf import Shelf
+from beeld.warehouse.ended import record_ended
 
 PUBLIC_TABLES = (
     "gebied",
@@ -73,6 +74,8 @@ class Making:
     year_from: int
     carried: Sequence[scores.Threshold]
     """Thresholds of an earlier release; empty: this release sets its own."""
+    matrices: Sequence[reallocation.Matrix] = ()
+    """Address matrices of the project and the home (`reallocation.matrices_of`)."""
     shelf: Shelf | None = None
     """What this run staged when it judged the deliveries."""
     staged: dict[str, list[Staged]] = field(default_factory=dict[str, list[Staged]])
@@ -89,6 +92,7 @@ class Making:
         """`basis.<bron>` of one source of figures, its known errors corrected."""
         self.staged[source.bron] = stage_source(self.con, source, self.delivered, self.year_from, self.shelf)
         apply_corrections(self.con, source, self.catalog.corrections)
+        record_ended(self.con, self.staged[source.bron])
         return {"rijen": sum(piece.rows for piece in self.staged[source.bron])}
 
     def link_areas(self) -> dict[str, int]:
@@ -96,9 +100,8 @@ class Making:
         pieces = self._pieces()
         self.con.execute("set memory_limit = ?", [MEMORY])
         self.newest = build_areas(self.con, self.catalog, pieces, self.delivered)
-        matrices = reallocation.read_matrices(self.project / "transforms" / "omzetting")
         linked = {piece.source.bron: piece.source for piece in pieces}.values()
-        divided = reallocation.divide_counts(self.con, linked, self.newest, matrices)
+        divided = reallocation.divide_counts(self.con, linked, self.newest, self.matrices)
         return {"rijen": self._rows("gebied"), "indeling_jaar": self.newest, "herverdeeld": divided}
 
     def compute_values(self) -> dict[str, int]:

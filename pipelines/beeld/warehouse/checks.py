@@ -21,6 +21,7 @@ from beeld.transforms.catalog import Catalog, Indicator
 from beeld.transforms.corrections import Correction
 from beeld.transforms.uncertainty import rounding_bound
 from beeld.warehouse.crosscheck import WAARSCHUWING, compare
+from beeld.warehouse.ended import ended_rows
 
 if TYPE_CHECKING:
     import pandas as pd  # only named here: importing it takes seconds, and Dagster loads this module often
@@ -274,7 +275,7 @@ def run_checks(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> list[Outcome
             [o.check.naam, o.check.bron, o.check.onderwerp, o.check.ernst, o.geslaagd, o.aantal, o.check.toelichting]
             for o in outcomes
         ]
-        + [list(astuple(row)) for row in compare(con)],
+        + [list(astuple(row)) for row in (*compare(con), *ended_rows(con))],
     )
     failed = [outcome for outcome in outcomes if not outcome.geslaagd and outcome.check.ernst == FOUT]
     if failed:

@@ -20,6 +20,7 @@ from beeld.sources.odata_v3 import read_layout, read_rows
 from beeld.sources.odata_v4_lists import area_names, delivers_v4
 from beeld.transforms.catalog import Catalog
 from beeld.transforms.codes import normalise
+from beeld.transforms.reallocation import matrix_files
 from beeld.transforms.scores import Threshold
 from beeld.warehouse.build import Release
 from beeld.warehouse.read import current_release, open_warehouse, warehouse_file
@@ -69,6 +70,7 @@ class Inputs:
             "methode": METHOD_VERSION,
             "code": code_version(self.project),
             "gebieden.yaml": _text_of(self.home / "gebieden.yaml"),
+            "omzetting": [[p.name, hashlib.sha256(p.read_bytes()).hexdigest()] for p in matrix_files(self.home)],
             "drempels": thresholds,
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:12]

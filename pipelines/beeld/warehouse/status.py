@@ -47,5 +47,12 @@ def table_statuses(settings: Settings, catalog: Catalog) -> Iterator[TableStatus
             )
 
 
+def notices(settings: Settings) -> Iterator[str]:
+    """What a user should know of deliveries that were accepted: columns that are new, columns whose series ended; a line each."""
+    for bron, tabel, state in archive.all_states(settings.raw):
+        for notice in state.meldingen:
+            yield f"{bron} {tabel}: {notice}."
+
+
 def _days_since(stamp: str) -> int:
     return (datetime.now(UTC) - datetime.fromisoformat(stamp.replace("Z", "+00:00"))).days
