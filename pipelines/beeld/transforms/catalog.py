@@ -23,11 +23,10 @@ from beeld.sources.declarations import (
 )
 from beeld.transforms.corrections import Correction, load_corrections
 from beeld.transforms.formulas import Formula, Reference, parse
+from beeld.transforms.gate import Use, never
 
 FAMILIES = ("inkomen", "politie", "omgeving", "lokaal")
 """Source families that can carry a theme; METHOD.md section 7 (a), (b), (c), (d)."""
-
-Use = Literal["beschrijven", "vergelijken", "trend", "selecteren", "evalueren"]
 
 
 class Indicator(Declaration):
@@ -186,6 +185,8 @@ def _refuse_wrong(name: str, indicator: Indicator, sources: Mapping[str, Source]
         if source.kolommen[reference.kolom].soort != "getal":
             raise UsageError(f"column '{reference.kolom}' of source '{reference.bron}' holds text, not numbers", where=where)
     _refuse_contradiction(indicator, where)
+    if mistakes := never(indicator, sources[indicator.bron]):
+        raise UsageError("; ".join(mistakes), where=where, todo="Mend the entry")
     expected = indicator.voorbeeld.get("waarde")
     outcome = indicator.parsed.value({**_missing_as_none(indicator), **indicator.voorbeeld})
     if (expected is None) != (outcome is None) or (
