@@ -122,7 +122,7 @@ def value_sql(indicator: Indicator, sources: Mapping[str, Source], staged: Seque
     lower, upper = _bounds_sql(*(indicator.bereik or (None, None)))
     bounds = published(indicator, sources[own])
     # an untested boundary under the denominator is one under the rate
-    notes = f"coalesce({', '.join(f'"{name}".kanttekening' for name in _sources_of(formula, own))})"
+    notes = ", ".join(f'"{name}".kanttekening' for name in _sources_of(formula, own))
     modelled = _error_sql(indicator, sources[own], piece_of(own, year, staged))
     error = f"case when gegeven then (boven - onder) / {2 * Z95!r} else {modelled} end"
     reason = REASONS.format(
@@ -133,8 +133,8 @@ def value_sql(indicator: Indicator, sources: Mapping[str, Source], staged: Seque
     )
     return f"""
     with cellen as (
-      select "{own}".gebiedscode, g.soort, "{own}".indeling_jaar, {notes} as kanttekening, "{own}".reden as reden_afwezig,
-        "{own}".getypeerd, "{own}".voorlopig,
+      select "{own}".gebiedscode, g.soort, "{own}".indeling_jaar, coalesce({notes}) as kanttekening,
+        "{own}".reden as reden_afwezig, "{own}".getypeerd, "{own}".voorlopig,
         {_status_sql(formula, own)} as status,
         {value} as berekend,
         {formula.teller.sql() if formula.noemer else "null"} as teller,
@@ -176,9 +176,8 @@ def _joins_sql(indicator: Indicator, sources: Mapping[str, Source], staged: Sequ
             condition = f'"{other}".gebiedscode = "{own}".gebiedscode and "{other}".peiljaar = "{own}".peiljaar'
             joins.append(f'left join werk."{other}" as "{other}" on {condition}')
         else:
-            joins.append(
-                f'left join (select false as aanwezig, null::varchar as kanttekening{_empty_columns(sources[other])}) as "{other}" on false'
-            )
+            empty = f"select false as aanwezig, null::varchar as kanttekening{_empty_columns(sources[other])}"
+            joins.append(f'left join ({empty}) as "{other}" on false')
     return "\n      ".join(joins)
 
 
