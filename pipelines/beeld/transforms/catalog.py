@@ -24,6 +24,7 @@ from beeld.sources.declarations import (
 from beeld.transforms.corrections import Correction, load_corrections
 from beeld.transforms.formulas import Formula, Reference, parse
 from beeld.transforms.gate import Use, never
+from beeld.transforms.rules import mistakes as broken_rules
 
 FAMILIES = ("inkomen", "politie", "omgeving", "lokaal")
 """Source families that can carry a theme; METHOD.md section 7 (a), (b), (c), (d)."""
@@ -50,6 +51,8 @@ class Indicator(Declaration):
     samenvoegen: Literal["som", "verhouding", "gewogen", "nee"]
     krimp: bool = False
     percentiel: Literal["nl", "stedelijkheid"] = "nl"
+    herkomst: bool = False
+    """True for a figure about origin: background only (beeld.transforms.rules)."""
     gebruik: tuple[Use, ...]
     werknaam: str | None = None
     kanttekening: str = ""
@@ -185,7 +188,7 @@ def _refuse_wrong(name: str, indicator: Indicator, sources: Mapping[str, Source]
         if source.kolommen[reference.kolom].soort != "getal":
             raise UsageError(f"column '{reference.kolom}' of source '{reference.bron}' holds text, not numbers", where=where)
     _refuse_contradiction(indicator, where)
-    if mistakes := never(indicator, sources[indicator.bron]):
+    if mistakes := [*never(indicator, sources[indicator.bron]), *broken_rules(indicator, sources[indicator.bron])]:
         raise UsageError("; ".join(mistakes), where=where, todo="Mend the entry")
     expected = indicator.voorbeeld.get("waarde")
     outcome = indicator.parsed.value({**_missing_as_none(indicator), **indicator.voorbeeld})
