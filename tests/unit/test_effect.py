@@ -129,7 +129,8 @@ def test_the_release_gives_what_the_formula_gives(con: duckdb.DuckDBPyConnection
             [f"{OTHERS[1]}: grens niet getoetst (2021)"],
         ),
         (
-            f"update waarde set waarde = null, status = 'niet_geleverd', reden = 'de grens of code is gewijzigd na indeling 2021' "
+            "update waarde set waarde = null, status = 'niet_geleverd', "
+            "reden = 'de grens of code is gewijzigd na indeling 2021' "
             f"where gebiedscode = '{OTHERS[0]}' and peiljaar = 2021",
             OTHERS[:2],
             None,

@@ -1,7 +1,7 @@
 """Whether an area developed differently from comparison areas: difference-in-differences, METHOD.md section 10. Plain formulas.
 
-The comparison areas are chosen before the figures are looked at; placebo areas, in which nothing was done, show how often so large
-a difference comes up by itself. The outcome names a difference and how sure it is, never a cause.
+The comparison areas are chosen before the figures are looked at; placebo areas, in which nothing was done, show how often so
+large a difference comes up by itself. The outcome names a difference and how sure it is, never a cause.
 """
 
 from __future__ import annotations
@@ -86,14 +86,15 @@ class Evaluation:
         )
         if self.placebo is None or not self.placebo.aantal:
             return text
-        return f"{text} In {self.placebo.minstens_zo_groot} van {self.placebo.aantal} placebogebieden is het verschil minstens zo groot."
+        place = f"{self.placebo.minstens_zo_groot} van {self.placebo.aantal} placebogebieden"
+        return f"{text} In {place} is het verschil minstens zo groot."
 
 
 def difference(area: Measured, comparison: Sequence[Measured]) -> Difference:
     """(after − before) − mean of the same in the comparison areas; SE = √(SE_after² + SE_before² + s²_c / m).
 
-    s_c is the standard deviation of the m changes of the comparison areas. ValueError for fewer than two of them, or an area without
-    standard errors.
+    s_c is the standard deviation of the m changes of the comparison areas. ValueError for fewer than two of them, or an area
+    without standard errors.
     """
     if len(comparison) < FEWEST or area.before_error is None or area.after_error is None:
         raise ValueError("a difference needs two comparison areas and the standard errors of the area itself")

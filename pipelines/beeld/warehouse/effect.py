@@ -29,8 +29,8 @@ def evaluate(
     """The difference between the change of `area` and that of the comparison areas, or every reason why it is refused.
 
     `comparison` must have been chosen before the figures were seen; an area that falls out is not replaced, the whole is refused.
-    `goal`: the change that was aimed at. `placebos`: areas in which nothing was done (default: the comparison areas, each against the
-    others). UsageError for an indicator or area that does not exist, for years in the wrong order and for an area compared with itself.
+    `goal`: the change that was aimed at. `placebos`: areas in which nothing was done (default: the comparison areas, each against
+    the others). UsageError for an indicator or area that does not exist, years in the wrong order, an area compared with itself.
     """
     chosen = list(dict.fromkeys(comparison))
     others = chosen if placebos is None else list(dict.fromkeys(placebos))
