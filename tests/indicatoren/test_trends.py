@@ -302,7 +302,7 @@ def test_a_break_in_meaning_ends_the_series(catalog: Catalog) -> None:
 
 def test_the_table_equals_the_loops_on_generated_data(catalog: Catalog) -> None:
     draw = random.Random(20261125)
-    codes = [f"BU0014{number:04d}" for number in range(25)]
+    codes = [f"BU0014{number:04d}" for number in range(40)]
     cells = []
     for code in codes:
         people, share = draw.randrange(20, 3000), draw.uniform(0.02, 0.5)

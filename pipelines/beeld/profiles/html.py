@@ -6,19 +6,20 @@ Every printed figure is an element with `data-gebied`, `data-indicator`, `data-p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from beeld.profiles import svg, text, wording
 from beeld.profiles.elements import DIRECTIONS, Row, address, attributes, css_string, number, origin, rows, safe, sentence
 from beeld.profiles.lenses import Chapter, Lens
-from beeld.profiles.model import Area, Cell, Figure, Profile, ReleaseData, ThemeView
+from beeld.profiles.model import Area, Figure, Profile, ReleaseData, ThemeView
+from beeld.profiles.timeline import timeline
 from beeld.profiles.wording import first_upper
 from beeld.transforms.catalog import Indicator, Theme
 
@@ -99,6 +100,7 @@ def environment() -> Environment:
         "outcome_names": text.OUTCOME_NAMES,
         "dutch": wording.dutch,
         "noun": wording.noun,
+        "line_legend": svg.line_legend(),
     }
     cast("dict[str, Any]", env.globals).update(shared)
     return env
@@ -132,7 +134,6 @@ def area_page(profile: Profile, site: Site, folder: Path, maps: Sequence[Picture
     """The page of one area."""
     shown = [figure for figure in profile.figures.values() if figure.cell.year is not None or figure.indicator.rol != "context"]
     strengths, concerns = text.cover_points(profile)
-    years, history = _history(shown)
     return (
         environment()
         .get_template("gebied.html")
@@ -150,8 +151,7 @@ def area_page(profile: Profile, site: Site, folder: Path, maps: Sequence[Picture
             leftover=[_section(profile, site, theme, [], maps) for theme in site.lens.leftover(site.data.catalog)],
             ages=_ages(profile),
             cards=_cards(profile),
-            history=history,
-            years=years,
+            verloop=timeline(shown, profile.changes, site.data.catalog.sources),
             notes=text.unknowns(profile),
             questions=text.questions(profile),
             origins=safe("".join(origin(figure, site.data.catalog) for figure in shown)),
@@ -260,24 +260,6 @@ def _cards(profile: Profile) -> list[tuple[Figure, Markup, Markup]]:
         if strip or dots:
             found.append((figure, strip, dots))
     return found
-
-
-def _history(figures: Iterable[Figure]) -> tuple[list[int], list[tuple[Figure, Markup, Markup]]]:
-    """Years, and per figure with a value in at least two of them a line and a table cell for each year."""
-    chosen = [f for f in figures if not f.modelled and sum(cell.value is not None for cell in f.history) > 1]
-    years = sorted({cell.year for f in chosen for cell in f.history if cell.year is not None})
-    lines: list[tuple[Figure, Markup, Markup]] = []
-    for figure in chosen:
-        printed = {cell.year: _dated(cell, figure.indicator) for cell in figure.history}
-        line = svg.sparkline(figure.history, title=figure.indicator.titel)
-        lines.append((figure, line, safe("".join(f"<td>{printed.get(year, '')}</td>" for year in years))))
-    return years, lines
-
-
-def _dated(cell: Cell, indicator: Indicator) -> Markup:
-    """The figure of one year; a star where it comes with a remark."""
-    shown = number(cell, indicator)
-    return shown if cell.value is None or not cell.reason else safe(f'{shown}<sup title="{escape(cell.reason)}">*</sup>')
 
 
 def index_page(site: Site, maps: Mapping[str, Sequence[Picture]]) -> str:

@@ -64,6 +64,16 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """One row of `trend`: a test between two years, or why there is none."""
+
+    first: int
+    last: int
+    outcome: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """The same figure of a larger area, and what may be said about the difference; None where a difference means nothing."""
 
@@ -186,6 +196,7 @@ class Profile:
     themes: Mapping[str, ThemeView]
     outcome: Outcome | None
     texts: Mapping[str, str]
+    changes: Mapping[str, tuple[Change, ...]]
 
     @property
     def small(self) -> bool:
@@ -233,6 +244,7 @@ class Batch:
     scores: Mapping[tuple[str, str], Mapping[str, Score]]
     signals: Mapping[tuple[str, str], Signal]
     outcomes: Mapping[str, Outcome]
+    changes: Mapping[str, Mapping[str, tuple[Change, ...]]]
 
 
 def load_release(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> ReleaseData:
@@ -276,6 +288,9 @@ def load_batch(con: duckdb.DuckDBPyConnection, data: ReleaseData, codes: Iterabl
     for code, theme, *rest in _rows(con, "thema_score", "thema, referentie, score, n_gebruikt, n_totaal", wanted):
         scores[code, theme][rest[0]] = Score(*rest)
     signals = _rows(con, "signaal", "thema, niveau, klasse, stabiliteit, redenen", wanted)
+    changes: defaultdict[str, dict[str, tuple[Change, ...]]] = defaultdict(dict)
+    for code, name, *rest in _rows(con, "trend", "indicator, van, tot, uitkomst, reden", wanted):
+        changes[code][name] = (*changes[code].get(name, ()), Change(*rest))
     outcomes = _rows(con, "integraal", "uitkomst, n_themas, n_bronfamilies, stabiliteit, redenen", wanted)
     return Batch(
         latest=latest,
@@ -283,6 +298,7 @@ def load_batch(con: duckdb.DuckDBPyConnection, data: ReleaseData, codes: Iterabl
         scores=scores,
         signals={(r[0], r[1]): Signal(r[2], r[3], r[4], tuple(r[5])) for r in signals},
         outcomes={r[0]: Outcome(r[1], r[2], r[3], r[4], tuple(r[5])) for r in outcomes},
+        changes=changes,
     )
 
 
@@ -302,6 +318,7 @@ def build_profile(data: ReleaseData, batch: Batch, code: str, texts: Mapping[str
         themes=views,
         outcome=batch.outcomes.get(code),
         texts=dict(texts or {}),
+        changes=batch.changes.get(code, {}),
     )
 
 
