@@ -8,20 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from beeld.profiles import svg, text, wording
+from beeld.profiles import method, svg, text, wording
 from beeld.profiles.elements import DIRECTIONS, Row, address, attributes, css_string, number, origin, rows, safe, sentence
-from beeld.profiles.lenses import Chapter, Lens
+from beeld.profiles.lenses import Chapter, Coverage, Lens
 from beeld.profiles.model import Area, Figure, Profile, ReleaseData, ThemeView
 from beeld.profiles.timeline import timeline
 from beeld.profiles.wording import first_upper
-from beeld.transforms.catalog import Indicator, Theme
 
 TEMPLATES = Path(__file__).parent / "templates"
 AGES = (
@@ -65,6 +64,11 @@ class Site:
     rendered: frozenset[str]
     warnings: tuple[str, ...] = ()
 
+    @cached_property
+    def coverage(self) -> list[Coverage]:
+        """What the release can say about each element of the lens."""
+        return self.lens.coverage(self.data.measured)
+
 
 @dataclass(frozen=True)
 class Section:
@@ -107,7 +111,7 @@ def environment() -> Environment:
 
 
 class HtmlRenderer:
-    """Pages under `gebied/<CODE>/`, `index.html` and `methode.html`."""
+    """Pages under `gebied/<CODE>/`, `index.html`, `methode.html` and a page per indicator under `methode/`."""
 
     name = "html"
 
@@ -120,14 +124,14 @@ class HtmlRenderer:
         return [page]
 
     def finish(self, site: Site, maps: Mapping[str, Sequence[Picture]]) -> list[Path]:
-        """Write the index and the method page, once all areas stand."""
-        pages = {"index.html": index_page(site, maps), "methode.html": method_page(site)}
+        """Write the index and the pages of the method, once all areas stand."""
+        pages = {"index.html": index_page(site, maps), "methode.html": method.method_page(environment(), site)}
         for name, content in pages.items():
             (site.folder / name).write_text(content, encoding="utf-8", newline="\n")
         (site.folder / "stijl.css").write_text(
             (TEMPLATES / "stijl.css").read_text(encoding="utf-8"), encoding="utf-8", newline="\n"
         )
-        return [site.folder / name for name in pages]
+        return [*(site.folder / name for name in pages), *method.write_indicator_pages(environment(), site)]
 
 
 def area_page(profile: Profile, site: Site, folder: Path, maps: Sequence[Picture], locator: Picture | None) -> str:
@@ -148,6 +152,7 @@ def area_page(profile: Profile, site: Site, folder: Path, maps: Sequence[Picture
             concerns=concerns,
             outcome=text.outcome_text(profile),
             chapters=[(chapter, _sections(profile, site, chapter, maps)) for chapter in site.lens.hoofdstukken],
+            coverage=site.coverage,
             leftover=[_section(profile, site, theme, [], maps) for theme in site.lens.leftover(site.data.catalog)],
             ages=_ages(profile),
             cards=_cards(profile),
@@ -176,7 +181,7 @@ def _sections(profile: Profile, site: Site, chapter: Chapter, maps: Sequence[Pic
     extra = [name for name in chapter.indicatoren if name in profile.figures]
     sections = [_section(profile, site, theme, [], maps) for theme in chapter.themas if theme in profile.themes]
     if extra:
-        title = "Wonen en omgeving" if chapter.vorm == "omgeving" else chapter.titel
+        title = chapter.kop or f"Cijfers over {wording.lower_first(chapter.titel)}"
         lines = rows(profile, extra)
         sections.append(Section(f"{chapter.id}-extra", title, (), "", (), lines, (), ()))
     return sections
@@ -284,38 +289,3 @@ def index_page(site: Site, maps: Mapping[str, Sequence[Picture]]) -> str:
             link=partial(address, site.folder),
         )
     )
-
-
-def method_page(site: Site) -> str:
-    """The method in plain words, generated from the catalogue."""
-    catalog = site.data.catalog
-    chapters: list[tuple[Theme, list[tuple[str, Indicator]]]] = [
-        (theme, [(name, catalog.indicators[name]) for name in catalog.of_theme(key)]) for key, theme in catalog.themes.items()
-    ]
-    return (
-        environment()
-        .get_template("methode.html")
-        .render(
-            site=site,
-            release=site.data.release,
-            root="",
-            chapters=chapters,
-            thresholds=[
-                (kind, catalog.themes[theme].titel, level, bound)
-                for kind, theme, level, bound in site.data.thresholds
-                if theme in catalog.themes
-            ],
-            example=_example,
-        )
-    )
-
-
-def _example(indicator: Indicator) -> str:
-    """The worked example of the catalogue, in words."""
-    inputs = ", ".join(
-        f"{name} = {f'{value:g}'.replace('.', ',')}"
-        for name, value in indicator.voorbeeld.items()
-        if name != "waarde" and value is not None
-    )
-    outcome = indicator.voorbeeld.get("waarde")
-    return f"{inputs} geeft {'geen waarde' if outcome is None else wording.show_value(outcome, indicator, unit=True)}"

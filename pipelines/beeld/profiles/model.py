@@ -15,6 +15,7 @@ from typing import Any, Literal
 import duckdb
 
 from beeld.errors import UsageError
+from beeld.profiles.method_data import Delivery, deliveries
 from beeld.transforms.catalog import Catalog, Indicator, Theme
 from beeld.transforms.margins import assumed
 
@@ -223,6 +224,13 @@ class ReleaseData:
     thresholds: tuple[tuple[str, str, str, float], ...]
     sources: tuple[Mapping[str, Any], ...]
     failed_checks: tuple[Mapping[str, Any], ...]
+    deliveries: Mapping[str, tuple[Delivery, ...]]
+
+    @cached_property
+    def measured(self) -> frozenset[str]:
+        """Indicators with a value anywhere in the year that is shown."""
+        shown = {name: [d for d in found if d.year == self.years.get(name)] for name, found in self.deliveries.items()}
+        return frozenset(name for name, found in shown.items() if any(d.values for d in found))
 
     @cached_property
     def stale(self) -> frozenset[tuple[str, str]]:
@@ -270,6 +278,7 @@ def load_release(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> ReleaseDat
         thresholds=tuple(con.execute("select soort, thema, niveau, grens from drempel order by all").fetchall()),
         sources=_records(con, "select * from bron order by bron, tabel"),
         failed_checks=_records(con, "select * from controle where not geslaagd order by ernst, controle"),
+        deliveries=deliveries(con),
     )
 
 
