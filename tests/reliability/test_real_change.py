@@ -21,7 +21,7 @@ AREAS = "gebiedscode = 'NL00' or gemeentecode in ({})".format(", ".join(f"'{code
 
 
 def test_the_published_table_equals_the_loops(real_release: RealRelease) -> None:
-    """Four gemeenten and the country. Between the tables of 2020 and 2024 no chain of flags runs: nothing is tested, and it says so."""
+    """Four gemeenten and the country. No chain of flags runs from 2020 to 2024: nothing is tested, and it says so."""
     folder = real_release.result.folder
     allowed = "select indicator from weigering where gebruik = 'trend' and oordeel <> 'geweigerd'"
     points = ask(
