@@ -47,6 +47,7 @@ REVIEWED: dict[str, str] = {
     "transforms/trends.py:compute_change": FIXED,
     "transforms/trends.py:_make_pairs": FIXED,
     "transforms/trends.py:_register": FIXED,
+    "transforms/trends.py:_test_pairs": FIXED,
     "transforms/basis.py:create_basis": NAMES,
     "transforms/corrections.py:_apply": NAMES,
     "transforms/corrections.py:_delivered": NAMES,

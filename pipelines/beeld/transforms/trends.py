@@ -115,7 +115,7 @@ def compute_change(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> dict[str
     _test_pairs(con)
     _write(con)
     rows = con.execute("select uitkomst, count(*) from trend group by uitkomst order by uitkomst").fetchall()
-    for name in ("trendcijfer", "trendbron", "punt", "reekspunt", "paar", "vijftal"):
+    for name in ("trendcijfer", "trendbron", "punt", "reekspunt", "serie", "vijftal", "paar"):
         con.execute(f'drop table "{name}"')
     return dict(rows)
 
@@ -189,51 +189,40 @@ def _make_points(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
 
 
 def _make_pairs(con: duckdb.DuckDBPyConnection) -> None:
-    """Temp tables `vijftal` (the five latest years of a series) and `paar` (the years to compare, numbered)."""
-    years = ", ".join(
-        f"max({column}) filter (nummer = {POINTS - place}) as {column}_{place}"
-        for place in range(POINTS)
-        for column in ("peiljaar", "waarde", "fout")
+    """Temp tables `serie` (points of each series, newest first), `vijftal` (the five latest) and `paar` (years to compare)."""
+    con.execute(
+        """create or replace temp table serie as
+        select gebiedscode, indicator, count(*) as jaren,
+          list({'peiljaar': peiljaar, 'waarde': waarde, 'fout': fout} order by peiljaar desc) as punten
+        from punt where bezwaar is null
+        group by gebiedscode, indicator having count(*) >= 2"""
     )
+    places = range(POINTS)
+    columns = ", ".join(f"punten[{POINTS - k}].{name} as {name}_{k}" for k in places for name in ("peiljaar", "waarde", "fout"))
+    known = " and ".join(f"fout_{k} > 0" for k in places)
     con.execute(
         f"""create or replace temp table vijftal as
-        with genummerd as (
-          select *, row_number() over (partition by gebiedscode, indicator order by peiljaar desc) as nummer
-          from punt where bezwaar is null
-          qualify count(*) over (partition by gebiedscode, indicator) >= {POINTS} and nummer <= {POINTS})
-        select gebiedscode, indicator, {years}
-        from genummerd
-        group by gebiedscode, indicator
-        having min(fout) > 0 and count(fout) = {POINTS}"""
+        select * from (select rowid as serie, {columns} from serie where jaren >= {POINTS}) where {known}"""
     )
     con.execute(
         """create or replace temp table paar as
-        with reeksen as (
-          select gebiedscode, indicator, count(*) as jaren,
-            min({'jaar': peiljaar, 'waarde': waarde, 'fout': fout}) as begin,
-            max({'jaar': peiljaar, 'waarde': waarde, 'fout': fout}) as eind,
-            max({'jaar': peiljaar, 'waarde': waarde, 'fout': fout}, 2)[2] as vorig
-          from punt where bezwaar is null
-          group by gebiedscode, indicator having count(*) >= 2),
-        zonder as (
+        with zonder as (
           select p.gebiedscode, p.indicator, min(p.peiljaar) as van, max(p.peiljaar) as tot,
             arg_min({'reden': p.bezwaar, 'jaar': p.peiljaar}, p.peiljaar) filter (p.bezwaar is not null) as eerste
-          from punt as p anti join reeksen as r on r.gebiedscode = p.gebiedscode and r.indicator = p.indicator
+          from punt as p anti join serie as s on s.gebiedscode = p.gebiedscode and s.indicator = p.indicator
           group by p.gebiedscode, p.indicator having count(*) >= 2),
         alle as (
-          select r.gebiedscode, r.indicator, r.jaren, r.begin.jaar as van, r.eind.jaar as tot, r.begin.waarde as eerst,
-            r.begin.fout as eerst_fout, r.eind.waarde as laatst, r.eind.fout as laatst_fout, null as bezwaar, true as heel
-          from reeksen as r
-          where not exists (
-            from vijftal as v where v.gebiedscode = r.gebiedscode and v.indicator = r.indicator and v.peiljaar_0 = r.begin.jaar)
+          select gebiedscode, indicator, jaren, punten[-1] as eerst, punten[1] as laatst, null as bezwaar, true as heel
+          from serie as s where jaren <> $punten or s.rowid not in (select v.serie from vijftal as v)
           union all
-          select gebiedscode, indicator, jaren, vorig.jaar, eind.jaar, vorig.waarde, vorig.fout, eind.waarde, eind.fout,
-            null, false
-          from reeksen where jaren > 2
+          select gebiedscode, indicator, jaren, punten[2], punten[1], null, false
+          from serie where jaren > 2
           union all
-          select gebiedscode, indicator, 0, van, tot, null, null, null, null, eerste.reden || ' (' || eerste.jaar || ')', true
+          select gebiedscode, indicator, 0, {'peiljaar': van, 'waarde': null, 'fout': null},
+            {'peiljaar': tot, 'waarde': null, 'fout': null}, eerste.reden || ' (' || eerste.jaar || ')', true
           from zonder)
-        select row_number() over (order by gebiedscode, indicator, van) as nummer, * from alle"""
+        select * from alle""",
+        {"punten": POINTS},
     )
 
 
@@ -251,9 +240,10 @@ def _register(con: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, t
 
 
 def _test_pairs(con: duckdb.DuckDBPyConnection) -> None:
-    """Temp tables `tweetoets` and `vijftoets`: the outcomes, by number of the pair and by area and indicator."""
-    pairs = _numbers(con, "select nummer, eerst, eerst_fout, laatst, laatst_fout from paar order by nummer")
-    tested = two_years(pairs["eerst"], pairs["eerst_fout"], pairs["laatst"], pairs["laatst_fout"])
+    """Temp tables `tweetoets` and `vijftoets`: the outcomes, by row of `paar` and of `serie`."""
+    wanted = "eerst.waarde as v0, eerst.fout as e0, laatst.waarde as v1, laatst.fout as e1"
+    pairs = _numbers(con, f"select rowid as nummer, {wanted} from paar order by rowid")
+    tested = two_years(pairs["v0"], pairs["e0"], pairs["v1"], pairs["e1"])
     _register(
         con,
         "tweetoets",
@@ -264,8 +254,7 @@ def _test_pairs(con: duckdb.DuckDBPyConnection) -> None:
             "richting": ("byte", tested.richting),
         },
     )
-    fives = con.execute("select gebiedscode, indicator from vijftal order by gebiedscode, indicator").fetchall()
-    points = _numbers(con, "select * exclude (gebiedscode, indicator) from vijftal order by gebiedscode, indicator")
+    points = _numbers(con, "select * from vijftal order by serie")
     years, values, errors = (
         np.stack([points[f"{column}_{place}"] for place in range(POINTS)], axis=1) for column in ("peiljaar", "waarde", "fout")
     )
@@ -274,8 +263,7 @@ def _test_pairs(con: duckdb.DuckDBPyConnection) -> None:
         con,
         "vijftoets",
         {
-            "gebiedscode": ("text", [code for code, _ in fives]),
-            "indicator": ("text", [name for _, name in fives]),
+            "serie": ("integer", points["serie"].astype(np.int32)),
             "van": ("integer", years[:, 0].astype(np.int32)),
             "tot": ("integer", years[:, -1].astype(np.int32)),
             "verschil": ("double", values[:, -1] - values[:, 0]),
@@ -298,9 +286,9 @@ def _write(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         """insert into trend
         with twee as (
-          select p.*, greatest(k.decimalen, 1) as d, nullif(t.verschil, 'nan'::double) as verschil,
-            nullif(t.kritisch, 'nan'::double) as kritisch, t.richting
-          from paar as p join tweetoets as t using (nummer) join trendcijfer as k using (indicator)),
+          select p.*, p.eerst.peiljaar as van, p.laatst.peiljaar as tot, greatest(k.decimalen, 1) as d,
+            nullif(t.verschil, 'nan'::double) as verschil, nullif(t.kritisch, 'nan'::double) as kritisch, t.richting
+          from paar as p join tweetoets as t on t.nummer = p.rowid join trendcijfer as k using (indicator)),
         alle as (
           select gebiedscode, indicator, van, tot, verschil,
             case when kritisch is null then 'niet_toetsbaar' else uitkomst(richting) end as uitkomst,
@@ -316,7 +304,7 @@ def _write(con: duckdb.DuckDBPyConnection) -> None:
               || getal(v.fout, greatest(decimalen, 1) + 1) || ', chi-kwadraat ' || getal(chi2, 1)
               || ', grens ' || getal($grens, 2)
               || case when chi2 > $grens and houdt = 0 then '; zonder een van de jaren keert de richting om' else '' end
-          from vijftoets as v join trendcijfer using (indicator))
+          from vijftoets as v join serie as s on s.rowid = v.serie join trendcijfer using (indicator))
         select gebiedscode, indicator, van, tot, verschil, uitkomst, reden
         from alle order by gebiedscode, indicator, van, tot""",
         {"onbekend": NO_ERROR, "punten": POINTS, "grens": CHI_SQUARE},
