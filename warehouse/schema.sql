@@ -235,14 +235,28 @@ create table trend (
   reden       varchar,
   primary key (gebiedscode, indicator, van, tot)
 );
-comment on table trend is 'Getoetste verandering tussen twee jaren. Leeg tot methode-onderdeel 10 is ingebouwd. Sleutel: gebiedscode, indicator, van, tot.';
+comment on table trend is 'Getoetste verandering tussen twee jaren: de eerste en de laatste van de reeks, de laatste twee, en een trend over de laatste vijf. Alleen voor cijfers met gebruik trend en minstens twee jaren met een waarde. Sleutel: gebiedscode, indicator, van, tot.';
 comment on column trend.gebiedscode is 'Gebied; zie gebied.';
 comment on column trend.indicator is 'Indicator; zie indicator.';
 comment on column trend.van is 'Eerste peiljaar.';
 comment on column trend.tot is 'Laatste peiljaar.';
-comment on column trend.verschil is 'Waarde in het laatste jaar min waarde in het eerste jaar.';
+comment on column trend.verschil is 'Waarde in het laatste jaar min waarde in het eerste jaar; leeg als de grens tussen die jaren niet is getoetst.';
 comment on column trend.uitkomst is 'stijgt, daalt, geen_aantoonbare_verandering of niet_toetsbaar.';
-comment on column trend.reden is 'Waarom deze uitkomst.';
+comment on column trend.reden is 'Waarom deze uitkomst, met de getallen van de toets: twee jaren (verschil en kritisch verschil) of vijf jaren (helling en chi-kwadraat).';
+
+create table weigering (
+  indicator varchar not null,
+  gebruik   varchar not null check (gebruik in ('beschrijven', 'vergelijken', 'trend', 'selecteren', 'evalueren')),
+  oordeel   varchar not null check (oordeel in ('toegestaan', 'met_kanttekening', 'geweigerd')),
+  reden     varchar,
+  primary key (indicator, gebruik),
+  check (oordeel = 'toegestaan' or reden is not null)
+);
+comment on table weigering is 'Waarvoor een cijfer gebruikt mag worden, en waarom niet: elke indicator met elk van de vijf vormen van gebruik. Sleutel: indicator, gebruik.';
+comment on column weigering.indicator is 'Indicator; zie indicator.';
+comment on column weigering.gebruik is 'beschrijven, vergelijken, trend, selecteren of evalueren.';
+comment on column weigering.oordeel is 'toegestaan, met_kanttekening of geweigerd.';
+comment on column weigering.reden is 'Waarom het geweigerd is, of onder welke voorwaarde het mag; leeg als er niets bij te zeggen is.';
 
 create table drempel (
   soort   varchar not null check (soort in ('gemeente', 'wijk', 'buurt')),
@@ -298,4 +312,49 @@ join indicator as i
   on i.indicator = w.indicator
   and i.laatste_jaar = w.peiljaar;
 comment on view laatste_waarde is 'De rij van elk gebied en elke indicator in het laatste jaar van die indicator, ook als er geen waarde is.';
+create view waarde_vergelijken as
+select w.*
+from waarde as w
+join weigering as g
+  on g.indicator = w.indicator
+  and g.gebruik = 'vergelijken'
+where g.oordeel <> 'geweigerd'
+  and w.status = 'ok';
+comment on view waarde_vergelijken is 'De rijen van waarde die naast andere gebieden gelegd mogen worden; de voorwaarde staat in weigering. Modelschattingen alleen met hun marge, nooit op volgorde.';
+
+create view waarde_trend as
+select w.*
+from waarde as w
+join weigering as g
+  on g.indicator = w.indicator
+  and g.gebruik = 'trend'
+where g.oordeel <> 'geweigerd'
+  and w.status = 'ok'
+  and w.reden is null;
+comment on view waarde_trend is 'De rijen van waarde die met andere jaren vergeleken mogen worden: geen modelschatting, en geen cijfer met een kanttekening zoals: grens niet getoetst, of herverdeeld.';
+
+create view waarde_selecteren as
+select w.*
+from waarde as w
+join weigering as g
+  on g.indicator = w.indicator
+  and g.gebruik = 'selecteren'
+join indicator as i
+  on i.indicator = w.indicator
+where g.oordeel <> 'geweigerd'
+  and w.status = 'ok'
+  and i.soort not in ('modelschatting', 'score');
+comment on view waarde_selecteren is 'De rijen van waarde die op zichzelf mogen helpen kiezen. Een modelschatting telt alleen mee in een themascore en een score van een ander alleen ter vergelijking; die staan hier niet.';
+
+create view waarde_evalueren as
+select w.*
+from waarde as w
+join weigering as g
+  on g.indicator = w.indicator
+  and g.gebruik = 'evalueren'
+where g.oordeel <> 'geweigerd'
+  and w.status = 'ok'
+  and w.reden is null
+  and w.betrouwbaar is distinct from false;
+comment on view waarde_evalueren is 'De rijen van waarde waarmee een aanpak gevolgd mag worden, naast vergelijkingsbuurten; zie weigering voor de voorwaarden.';
 -- The view profiel (one wide row per gebied) is generated from the catalogue by beeld.warehouse.build.

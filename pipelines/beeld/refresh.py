@@ -174,6 +174,8 @@ def compute(
     making.link_areas()
     progress("indicators")
     making.compute_values()
+    progress("change over the years")
+    making.compute_change()
     progress("scores and signals")
     making.compute_scores()
 

@@ -201,6 +201,8 @@ WORD_LISTS = {
     ("signaal", "klasse"): "Klasse",
     ("integraal", "uitkomst"): "Uitkomst van de beslisregel",
     ("trend", "uitkomst"): "Uitkomst van een trend",
+    ("weigering", "oordeel"): "Oordeel",
+    ("weigering", "gebruik"): "Gebruik",
     ("controle", "ernst"): "Ernst",
 }
 

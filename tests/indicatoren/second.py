@@ -56,29 +56,76 @@ PUBLISHED = {
     "aandeel_regie": "rivm_gezondheid.regie",
     "aandeel_goede_gezondheid": "rivm_gezondheid.goede_gezondheid",
     "aandeel_beweegrichtlijn": "rivm_gezondheid.beweegrichtlijn",
+    "aandeel_langdurig_beperkt": "rivm_gezondheid.langdurig_beperkt",
+    "aandeel_steun_van_anderen": "rivm_gezondheid.steun_van_anderen",
+    "aandeel_ernstig_eenzaam_65_plus": "rivm_gezondheid.ernstig_eenzaam_65_plus",
+    "aandeel_lage_veerkracht": "rivm_gezondheid.lage_veerkracht",
+    "aandeel_tevreden_woonomgeving": "rivm_gezondheid.tevreden_woonomgeving",
+    "aandeel_tevreden_woning": "rivm_gezondheid.tevreden_woning",
+    "gemiddeld_aardgasverbruik": "cbs_kwb.aardgasverbruik",
+    "aandeel_woningen_ouder_dan_10_jaar": "cbs_kwb.bouwjaar_ouder_dan_10_jaar",
+    "wmo_per_1000": "cbs_kwb.wmo_clienten_relatief",
+    "aandeel_jeugdzorg": "cbs_kwb.jeugdzorg_procent",
+    "ggz_kosten_per_10000": "rivm_zorg.ggz_kosten",
+    "aandeel_personen_in_armoede": "cbs_kwb.personen_in_armoede",
+    "aandeel_tot_25_boven_armoedegrens": "cbs_kwb.personen_tot_25_boven_armoedegrens",
+    "aandeel_huishoudens_laagste_40": "cbs_kwb.huishoudens_laagste_40",
+    "aandeel_huishoudens_laag_inkomen": "cbs_kwb.huishoudens_laag_inkomen",
+    "aandeel_huishoudens_sociaal_minimum": "cbs_kwb.huishoudens_sociaal_minimum",
+    "mediaan_vermogen": "cbs_kwb.vermogen_mediaan",
+    "aandeel_onbewoonde_woningen": "cbs_kwb.onbewoond",
+    "aandeel_zelfstandigen": "cbs_kwb.zelfstandigen",
+    "aandeel_flexibel_werk": "cbs_kwb.flexibele_arbeidsrelatie",
+    "ses_woa_score": "cbs_ses_woa.score_totaal",
+    "leefbaarometer_samenhang": "leefbaarometer.afwijking_sociaal",
+    "leefbaarometer_totaal": "leefbaarometer.afwijking",
+    "leefbaarometer_overlast_onveiligheid": "leefbaarometer.afwijking_overlast_onveiligheid",
+    "leefbaarometer_fysiek": "leefbaarometer.afwijking_fysiek",
+    "leefbaarometer_voorzieningen": "leefbaarometer.afwijking_voorzieningen",
+    "afstand_bibliotheek": "cbs_nabijheid.afstand_bibliotheek",
+    "afstand_sportterrein": "cbs_nabijheid.afstand_sportterrein",
+    "afstand_openbaar_groen": "cbs_nabijheid.afstand_openbaar_groen",
+    "beweegvriendelijke_omgeving": "rivm_beweegomgeving.score_totaal",
 }
 """Figures as the source publishes them."""
 
 WORKING_AGE = ("cbs_kwb.leeftijd_15_25", "cbs_kwb.leeftijd_25_45", "cbs_kwb.leeftijd_45_65")
+FROM_15 = (*WORKING_AGE, "cbs_kwb.leeftijd_65_plus")
 PEOPLE = ("cbs_kwb.aantal_inwoners",)
 HOUSEHOLDS = ("cbs_kwb.huishoudens",)
-RATES: dict[str, tuple[float, str, tuple[str, ...]]] = {
-    "aandeel_0_15": (100, "cbs_kwb.leeftijd_0_15", PEOPLE),
-    "aandeel_15_25": (100, "cbs_kwb.leeftijd_15_25", PEOPLE),
-    "aandeel_25_45": (100, "cbs_kwb.leeftijd_25_45", PEOPLE),
-    "aandeel_45_65": (100, "cbs_kwb.leeftijd_45_65", PEOPLE),
-    "aandeel_65_plus": (100, "cbs_kwb.leeftijd_65_plus", PEOPLE),
-    "aandeel_gescheiden": (100, "cbs_kwb.gescheiden", PEOPLE),
-    "aandeel_verweduwd": (100, "cbs_kwb.verweduwd", PEOPLE),
-    "aandeel_eenpersoonshuishoudens": (100, "cbs_kwb.eenpersoonshuishoudens", HOUSEHOLDS),
-    "aandeel_huishoudens_met_kinderen": (100, "cbs_kwb.huishoudens_met_kinderen", HOUSEHOLDS),
-    "bijstand_per_1000_15_65": (1000, "cbs_kwb.bijstand", WORKING_AGE),
-    "ao_per_1000_15_65": (1000, "cbs_kwb.ao", WORKING_AGE),
-    "ww_per_1000_15_65": (1000, "cbs_kwb.ww", WORKING_AGE),
-    "bedrijfsvestigingen_per_1000": (1000, "cbs_kwb.bedrijfsvestigingen", PEOPLE),
-    "misdrijven_per_1000": (1000, "politie_misdrijven.misdrijven", PEOPLE),
+DWELLINGS = ("cbs_kwb.woningen",)
+LOW, MIDDLE, HIGH = "cbs_kwb.opleiding_basis_vmbo_mbo1", "cbs_kwb.opleiding_havo_vwo_mbo2_4", "cbs_kwb.opleiding_hbo_wo"
+VIOLENCE = ("openlijk_geweld", "bedreigingen", "mishandelingen", "straatroven")
+RATES: dict[str, tuple[float, tuple[str, ...], tuple[str, ...]]] = {
+    "aandeel_0_15": (100, ("cbs_kwb.leeftijd_0_15",), PEOPLE),
+    "aandeel_15_25": (100, ("cbs_kwb.leeftijd_15_25",), PEOPLE),
+    "aandeel_25_45": (100, ("cbs_kwb.leeftijd_25_45",), PEOPLE),
+    "aandeel_45_65": (100, ("cbs_kwb.leeftijd_45_65",), PEOPLE),
+    "aandeel_65_plus": (100, ("cbs_kwb.leeftijd_65_plus",), PEOPLE),
+    "aandeel_gescheiden": (100, ("cbs_kwb.gescheiden",), FROM_15),
+    "aandeel_verweduwd": (100, ("cbs_kwb.verweduwd",), FROM_15),
+    "aandeel_eenpersoonshuishoudens": (100, ("cbs_kwb.eenpersoonshuishoudens",), HOUSEHOLDS),
+    "aandeel_huishoudens_met_kinderen": (100, ("cbs_kwb.huishoudens_met_kinderen",), HOUSEHOLDS),
+    "aandeel_herkomst_buiten_europa": (100, ("cbs_kwb.herkomst_buiten_europa",), PEOPLE),
+    "aandeel_laag_opgeleid": (100, (LOW,), (LOW, MIDDLE, HIGH)),
+    "aandeel_hoog_opgeleid": (100, (HIGH,), (LOW, MIDDLE, HIGH)),
+    "mbo_studenten_per_100": (100, ("cbs_kwb.mbo_studenten",), ("cbs_kwb.leeftijd_15_25",)),
+    "bijstand_per_1000_15_65": (1000, ("cbs_kwb.bijstand",), WORKING_AGE),
+    "ao_per_1000_15_65": (1000, ("cbs_kwb.ao",), WORKING_AGE),
+    "ww_per_1000_15_65": (1000, ("cbs_kwb.ww",), WORKING_AGE),
+    "bedrijfsvestigingen_per_1000": (1000, ("cbs_kwb.bedrijfsvestigingen",), PEOPLE),
+    "vestigingen_handel_horeca_per_1000": (1000, ("cbs_kwb.bedrijven_handel_horeca",), PEOPLE),
+    "misdrijven_per_1000": (1000, ("politie_misdrijven.misdrijven",), PEOPLE),
+    "burengerucht_per_1000": (1000, ("politie_misdrijven.burengerucht",), PEOPLE),
+    "drugs_drankoverlast_per_1000": (1000, ("politie_misdrijven.drugs_drankoverlast",), PEOPLE),
+    "drugshandel_per_1000": (1000, ("politie_misdrijven.drugshandel",), PEOPLE),
+    "vernielingen_per_1000": (1000, ("politie_misdrijven.vernielingen",), PEOPLE),
+    "fietsdiefstallen_per_1000": (1000, ("politie_misdrijven.fietsdiefstallen",), PEOPLE),
+    "woninginbraken_per_1000": (1000, ("politie_misdrijven.woninginbraken",), DWELLINGS),
+    "geweld_per_1000": (1000, tuple(f"politie_misdrijven.{kind}" for kind in VIOLENCE), PEOPLE),
+    "overlastmeldingen_per_1000": (1000, ("politie_overlast.overlast",), PEOPLE),
 }
-"""Per so many: factor, what is counted, and the people or households it is counted among."""
+"""Per so many: factor, what is counted (one or more), and the people, households or dwellings it is counted among."""
 
 Cell = tuple[float | None, str]
 
@@ -88,20 +135,22 @@ def value_of(indicator: str, cell: Callable[[str], Cell | None]) -> Cell:
     if indicator in PUBLISHED:
         return cell(PUBLISHED[indicator]) or (None, "niet_geleverd")
     factor, counted, among = RATES[indicator]
-    own = counted.split(".")[0]
+    own = counted[0].split(".")[0]
     below = [cell(name) for name in among]
-    if not among[0].startswith(own) and None in below:
+    if not among[0].startswith(f"{own}.") and None in below:
         return None, "geen_noemer"
-    parts = [part or (None, "niet_geleverd") for part in below]
-    amounts = [value for value, _ in parts]
+    amounts = _amounts(below)
     if None not in amounts and sum(value or 0.0 for value in amounts) == 0:
         return None, "geen_noemer"
-    count, status = cell(counted) or (None, "niet_geleverd")
+    above = [cell(name) for name in counted]
     for wrong in ORDER:
-        if wrong in [status, *(part_status for _, part_status in parts)]:
+        if wrong in [part[1] if part else "niet_geleverd" for part in (*above, *below)]:
             return None, wrong
-    assert count is not None
-    return factor * count / sum(value or 0.0 for value in amounts), "ok"
+    return factor * sum(value or 0.0 for value in _amounts(above)) / sum(value or 0.0 for value in amounts), "ok"
+
+
+def _amounts(parts: list[Cell | None]) -> list[float | None]:
+    return [part[0] if part else None for part in parts]
 
 
 def shrunk(counts: list[float], people: list[float]) -> tuple[float, float]:

@@ -138,12 +138,14 @@ def test_every_cell_is_the_same(build: duckdb.DuckDBPyConnection, frames: dict[s
         assert waarde is None or math.isclose(waarde, expected, rel_tol=1e-9, abs_tol=1e-9), (code, indicator)
 
 
-def test_shrunk_crime_is_the_same(build: duckdb.DuckDBPyConnection) -> None:
+@pytest.mark.parametrize("indicator", ["misdrijven_per_1000", "burengerucht_per_1000", "woninginbraken_per_1000"])
+def test_shrunk_crime_is_the_same(indicator: str, build: duckdb.DuckDBPyConnection) -> None:
     """Per kind and class, mean and variance from the buurten of the universe, applied to all."""
     rows: pd.DataFrame = build.execute(
         """select w.gebiedscode, g.soort, g.stedelijkheid, g.inwoners, w.teller, w.noemer, w.geschat
         from waarde as w join gebied as g using (gebiedscode)
-        where w.indicator = 'misdrijven_per_1000' and w.status = 'ok'"""
+        where w.indicator = ? and w.status = 'ok'""",
+        [indicator],
     ).df()
     assert rows.loc[rows["stedelijkheid"].isna(), "geschat"].isna().all()
     compared = 0

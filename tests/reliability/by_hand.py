@@ -49,6 +49,8 @@ class Sources:
             return self.health_cell(area, year, HEALTH_COLUMNS[indicator])
         if indicator == "aandeel_eenzaam_65_plus":
             return self.health_cell(area, year, "Eenzaam", OLDER)
+        if indicator == "aandeel_ernstig_eenzaam_65_plus":
+            return self.health_cell(area, year, "ErnstigZeerErnstigEenzaam", OLDER)
         if indicator == "misdrijven_per_1000":
             return rate(1000, self.crimes(area, year), self.kwb_cell(area, year, "AantalInwoners"))
         if indicator in PUBLISHED:
@@ -74,22 +76,33 @@ PUBLISHED = {
     "afstand_kinderdagverblijf": ["AfstandTotKinderdagverblijf"],
     "scholen_binnen_3_km": ["ScholenBinnen3Km"],
     "nettoarbeidsparticipatie": ["NettoArbeidsparticipatie", "Nettoarbeidsparticipatie"],
+    "aandeel_huishoudens_laagste_40": ["k_40HuishoudensMetLaagsteInkomen"],
+    "aandeel_huishoudens_laag_inkomen": ["HuishoudensMetEenLaagInkomen"],
+    "aandeel_huishoudens_sociaal_minimum": ["HuishOnderOfRondSociaalMinimum"],
+    "mediaan_vermogen": ["MediaanVermogenVanParticuliereHuish"],
+    "aandeel_onbewoonde_woningen": ["PercentageOnbewoond"],
+    "aandeel_zelfstandigen": ["PercentageZelfstandigen"],
+    "gemiddeld_aardgasverbruik": ["GemiddeldAardgasverbruikTotaal"],
+    "aandeel_jeugdzorg": ["PercentageJongerenMetJeugdzorg"],
+    "wmo_per_1000": ["WmoClientenRelatief"],
 }
 AGE_15_65 = ["k_15Tot25Jaar", "k_25Tot45Jaar", "k_45Tot65Jaar"]
+AGE_15 = [*AGE_15_65, "k_65JaarOfOuder"]
 RATES: Mapping[str, tuple[int, list[str], list[str]]] = {
     "aandeel_0_15": (100, ["k_0Tot15Jaar"], ["AantalInwoners"]),
     "aandeel_15_25": (100, ["k_15Tot25Jaar"], ["AantalInwoners"]),
     "aandeel_25_45": (100, ["k_25Tot45Jaar"], ["AantalInwoners"]),
     "aandeel_45_65": (100, ["k_45Tot65Jaar"], ["AantalInwoners"]),
     "aandeel_65_plus": (100, ["k_65JaarOfOuder"], ["AantalInwoners"]),
-    "aandeel_gescheiden": (100, ["Gescheiden"], ["AantalInwoners"]),
-    "aandeel_verweduwd": (100, ["Verweduwd"], ["AantalInwoners"]),
+    "aandeel_gescheiden": (100, ["Gescheiden"], AGE_15),
+    "aandeel_verweduwd": (100, ["Verweduwd"], AGE_15),
     "aandeel_huishoudens_met_kinderen": (100, ["HuishoudensMetKinderen"], ["HuishoudensTotaal"]),
     "aandeel_eenpersoonshuishoudens": (100, ["Eenpersoonshuishoudens"], ["HuishoudensTotaal"]),
     "bijstand_per_1000_15_65": (1000, ["PersonenPerSoortUitkeringBijstand"], AGE_15_65),
     "ao_per_1000_15_65": (1000, ["PersonenPerSoortUitkeringAO"], AGE_15_65),
     "ww_per_1000_15_65": (1000, ["PersonenPerSoortUitkeringWW"], AGE_15_65),
     "bedrijfsvestigingen_per_1000": (1000, ["BedrijfsvestigingenTotaal"], ["AantalInwoners"]),
+    "vestigingen_handel_horeca_per_1000": (1000, ["GIHandelEnHoreca"], ["AantalInwoners"]),
 }
 HEALTH_COLUMNS = {
     "aandeel_eenzaam": "Eenzaam",

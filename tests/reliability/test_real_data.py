@@ -4,13 +4,17 @@ import json
 import random
 import re
 from collections import Counter
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import cbsodata
+import numpy as np
 import pytest
 from lxml import html
 
+from beeld.settings import project_folder
+from beeld.transforms.catalog import Catalog, load_catalog
 from beeld.warehouse.query import ask
 from tests.loopback import LoopbackServer
 from tests.reliability.by_hand import KWB, Sources
@@ -31,6 +35,12 @@ COLUMNS = [
 def sources(real_data: Path) -> Sources:
     """The raw cells, read without `beeld`."""
     return Sources(real_data)
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    """The real catalogue."""
+    return load_catalog(project_folder())
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +165,54 @@ def test_the_latest_year_is_the_newest_complete_one(real_release: RealRelease) -
     assert stated["aantal_inwoners"] == 2024
     assert stated["misdrijven_per_1000"] == 2024
     assert stated["bijstand_per_1000_15_65"] == 2020
-    assert set(stated.values()) <= {2020, 2024}
+    assert set(stated.values()) <= {2020, 2024, None}
+    assert {name for name, year in stated.items() if year is None} == set(stated) - set(complete_years), "no row, no year"
+
+
+# ---------------------------------------------------------------- which figures may both be core
+
+
+PAIRS = re.compile(r"(?m)^\| `(\w+)` \| `(\w+)` \| (\d{4}) \| (-?\d,\d{3}) \|")
+"""A row of the table in docs/methode.md: two figures, their year and their correlation."""
+
+
+def correlation(sources: Sources, one: str, other: str, year: int) -> float:
+    """Pearson's r over the buurten with 200 inhabitants or more that have both figures in that year, from the raw cells."""
+    codes = [c for c, row in sources.kwb[year].items() if c.startswith("BU") and (row["AantalInwoners"] or 0) >= 200]
+    found = [(sources.figure(code, one, year), sources.figure(code, other, year)) for code in codes]
+    both = [(a, b) for a, b in found if a is not None and b is not None]
+    assert len(both) > 9_000
+    return float(np.corrcoef(*zip(*both, strict=True))[0, 1])
+
+
+def test_the_correlations_in_the_docs_are_those_of_the_real_figures(sources: Sources, catalog: Catalog) -> None:
+    """METHOD.md 2: "Of indicators that correlate above 0.9 in one theme only one is kern" - for every pair that is delivered."""
+    text = (project_folder() / "docs" / "methode.md").read_text(encoding="utf-8")
+    printed = {(one, other): (int(year), float(r.replace(",", "."))) for one, other, year, r in PAIRS.findall(text)}
+    assert len(printed) >= 15
+    for (one, other), (year, stated) in printed.items():
+        measured = correlation(sources, one, other, year)
+        assert measured == pytest.approx(stated, abs=0.0006), (one, other)
+        both_core = {catalog.indicators[name].rol for name in (one, other)} == {"kern"}
+        assert not (both_core and abs(measured) > 0.9), f"{one} and {other} are both core at r = {measured:.3f}"
+    for theme in catalog.scored_themes:
+        delivered = [name for name in catalog.core(theme) if name in DELIVERED_CORE]
+        missing = [pair for pair in combinations(delivered, 2) if pair not in printed]
+        assert missing == [], f"{theme}: measure them too"
+
+
+DELIVERED_CORE = {
+    "bijstand_per_1000_15_65", "aandeel_moeite_rondkomen", "aandeel_eenzaam", "aandeel_angst_depressie", "aandeel_veel_stress",
+    "aandeel_rokers", "aandeel_overmatige_drinkers", "misdrijven_per_1000", "afstand_huisarts", "afstand_supermarkt",
+    "afstand_basisschool", "ww_per_1000_15_65", "aandeel_vrijwilligers", "aandeel_regie",
+}  # fmt: skip
+"""Core figures that the recorded tables hold."""
+
+
+def test_the_core_figures_that_are_delivered_are_these(real_release: RealRelease, catalog: Catalog) -> None:
+    rows = query(real_release, "select indicator from laatste_waarde group by indicator having count(waarde) > 0")
+    core = {name for theme in catalog.scored_themes for name in catalog.core(theme)}
+    assert {name for (name,) in rows} & core == DELIVERED_CORE
 
 
 # ---------------------------------------------------------------- from the page back to the file

@@ -59,6 +59,15 @@ def thema_score(run: dg.ResourceParam[Run]) -> dg.MaterializeResult[Any]:
     return built(run, lambda making: making.compute_scores())
 
 
+@dg.asset(key=["signalen", "trend"], deps=[["cijfers", "waarde"]], group_name="signalen", kinds={"duckdb"})
+def trend(run: dg.ResourceParam[Run]) -> dg.MaterializeResult[Any]:
+    """Which figures changed beyond their uncertainty (table `trend`).
+
+    Only years on the same boundaries are tested, and never a modelled figure; what cannot be tested says why.
+    """
+    return built(run, lambda making: making.compute_change())
+
+
 @dg.asset(key=["release"], deps=[["controle"]], group_name="release", kinds={"duckdb", "parquet"})
 def release(context: dg.AssetExecutionContext, run: dg.ResourceParam[Run]) -> dg.MaterializeResult[Any]:
     """The published release: warehouse, Parquet, pages and manifest, complete before `current` points at it.

@@ -132,7 +132,7 @@ def _origin(name: str, title: str, kind: str, publisher: str, year: int | None, 
     row = "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "".join(
         f'<td class="kolom">{escape(cell)}</td>' for cell in narrow
     )
-    return safe(f'<tr><th scope="row"><a href="../../methode.html#{escape(name)}">{escape(title)}</a></th>{row}</tr>')
+    return safe(f'<tr><th scope="row"><a href="../../methode/{escape(name)}.html">{escape(title)}</a></th>{row}</tr>')
 
 
 def origin(figure: Figure, catalog: Catalog) -> Markup:

@@ -6,21 +6,21 @@ Every printed figure is an element with `data-gebied`, `data-indicator`, `data-p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from beeld.profiles import svg, text, wording
+from beeld.profiles import method, svg, text, wording
 from beeld.profiles.elements import DIRECTIONS, Row, address, attributes, css_string, number, origin, rows, safe, sentence
-from beeld.profiles.lenses import Chapter, Lens
-from beeld.profiles.model import Area, Cell, Figure, Profile, ReleaseData, ThemeView
+from beeld.profiles.lenses import Chapter, Coverage, Lens
+from beeld.profiles.model import Area, Figure, Profile, ReleaseData, ThemeView
+from beeld.profiles.timeline import timeline
 from beeld.profiles.wording import first_upper
-from beeld.transforms.catalog import Indicator, Theme
 
 TEMPLATES = Path(__file__).parent / "templates"
 AGES = (
@@ -64,6 +64,11 @@ class Site:
     rendered: frozenset[str]
     warnings: tuple[str, ...] = ()
 
+    @cached_property
+    def coverage(self) -> list[Coverage]:
+        """What the release can say about each element of the lens."""
+        return self.lens.coverage(self.data.measured)
+
 
 @dataclass(frozen=True)
 class Section:
@@ -99,13 +104,14 @@ def environment() -> Environment:
         "outcome_names": text.OUTCOME_NAMES,
         "dutch": wording.dutch,
         "noun": wording.noun,
+        "line_legend": svg.line_legend(),
     }
     cast("dict[str, Any]", env.globals).update(shared)
     return env
 
 
 class HtmlRenderer:
-    """Pages under `gebied/<CODE>/`, `index.html` and `methode.html`."""
+    """Pages under `gebied/<CODE>/`, `index.html`, `methode.html` and a page per indicator under `methode/`."""
 
     name = "html"
 
@@ -118,21 +124,20 @@ class HtmlRenderer:
         return [page]
 
     def finish(self, site: Site, maps: Mapping[str, Sequence[Picture]]) -> list[Path]:
-        """Write the index and the method page, once all areas stand."""
-        pages = {"index.html": index_page(site, maps), "methode.html": method_page(site)}
+        """Write the index and the pages of the method, once all areas stand."""
+        pages = {"index.html": index_page(site, maps), "methode.html": method.method_page(environment(), site)}
         for name, content in pages.items():
             (site.folder / name).write_text(content, encoding="utf-8", newline="\n")
         (site.folder / "stijl.css").write_text(
             (TEMPLATES / "stijl.css").read_text(encoding="utf-8"), encoding="utf-8", newline="\n"
         )
-        return [site.folder / name for name in pages]
+        return [*(site.folder / name for name in pages), *method.write_indicator_pages(environment(), site)]
 
 
 def area_page(profile: Profile, site: Site, folder: Path, maps: Sequence[Picture], locator: Picture | None) -> str:
     """The page of one area."""
     shown = [figure for figure in profile.figures.values() if figure.cell.year is not None or figure.indicator.rol != "context"]
     strengths, concerns = text.cover_points(profile)
-    years, history = _history(shown)
     return (
         environment()
         .get_template("gebied.html")
@@ -147,11 +152,11 @@ def area_page(profile: Profile, site: Site, folder: Path, maps: Sequence[Picture
             concerns=concerns,
             outcome=text.outcome_text(profile),
             chapters=[(chapter, _sections(profile, site, chapter, maps)) for chapter in site.lens.hoofdstukken],
+            coverage=site.coverage,
             leftover=[_section(profile, site, theme, [], maps) for theme in site.lens.leftover(site.data.catalog)],
             ages=_ages(profile),
             cards=_cards(profile),
-            history=history,
-            years=years,
+            verloop=timeline(shown, profile.changes, site.data.catalog.sources),
             notes=text.unknowns(profile),
             questions=text.questions(profile),
             origins=safe("".join(origin(figure, site.data.catalog) for figure in shown)),
@@ -176,7 +181,7 @@ def _sections(profile: Profile, site: Site, chapter: Chapter, maps: Sequence[Pic
     extra = [name for name in chapter.indicatoren if name in profile.figures]
     sections = [_section(profile, site, theme, [], maps) for theme in chapter.themas if theme in profile.themes]
     if extra:
-        title = "Wonen en omgeving" if chapter.vorm == "omgeving" else chapter.titel
+        title = chapter.kop or f"Cijfers over {wording.lower_first(chapter.titel)}"
         lines = rows(profile, extra)
         sections.append(Section(f"{chapter.id}-extra", title, (), "", (), lines, (), ()))
     return sections
@@ -262,24 +267,6 @@ def _cards(profile: Profile) -> list[tuple[Figure, Markup, Markup]]:
     return found
 
 
-def _history(figures: Iterable[Figure]) -> tuple[list[int], list[tuple[Figure, Markup, Markup]]]:
-    """Years, and per figure with a value in at least two of them a line and a table cell for each year."""
-    chosen = [f for f in figures if not f.modelled and sum(cell.value is not None for cell in f.history) > 1]
-    years = sorted({cell.year for f in chosen for cell in f.history if cell.year is not None})
-    lines: list[tuple[Figure, Markup, Markup]] = []
-    for figure in chosen:
-        printed = {cell.year: _dated(cell, figure.indicator) for cell in figure.history}
-        line = svg.sparkline(figure.history, title=figure.indicator.titel)
-        lines.append((figure, line, safe("".join(f"<td>{printed.get(year, '')}</td>" for year in years))))
-    return years, lines
-
-
-def _dated(cell: Cell, indicator: Indicator) -> Markup:
-    """The figure of one year; a star where it comes with a remark."""
-    shown = number(cell, indicator)
-    return shown if cell.value is None or not cell.reason else safe(f'{shown}<sup title="{escape(cell.reason)}">*</sup>')
-
-
 def index_page(site: Site, maps: Mapping[str, Sequence[Picture]]) -> str:
     """The overview: areas by gemeente and code, never by a figure."""
     areas = [site.data.areas[code] for code in site.rendered]
@@ -302,38 +289,3 @@ def index_page(site: Site, maps: Mapping[str, Sequence[Picture]]) -> str:
             link=partial(address, site.folder),
         )
     )
-
-
-def method_page(site: Site) -> str:
-    """The method in plain words, generated from the catalogue."""
-    catalog = site.data.catalog
-    chapters: list[tuple[Theme, list[tuple[str, Indicator]]]] = [
-        (theme, [(name, catalog.indicators[name]) for name in catalog.of_theme(key)]) for key, theme in catalog.themes.items()
-    ]
-    return (
-        environment()
-        .get_template("methode.html")
-        .render(
-            site=site,
-            release=site.data.release,
-            root="",
-            chapters=chapters,
-            thresholds=[
-                (kind, catalog.themes[theme].titel, level, bound)
-                for kind, theme, level, bound in site.data.thresholds
-                if theme in catalog.themes
-            ],
-            example=_example,
-        )
-    )
-
-
-def _example(indicator: Indicator) -> str:
-    """The worked example of the catalogue, in words."""
-    inputs = ", ".join(
-        f"{name} = {f'{value:g}'.replace('.', ',')}"
-        for name, value in indicator.voorbeeld.items()
-        if name != "waarde" and value is not None
-    )
-    outcome = indicator.voorbeeld.get("waarde")
-    return f"{inputs} geeft {'geen waarde' if outcome is None else wording.show_value(outcome, indicator, unit=True)}"

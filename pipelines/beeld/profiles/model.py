@@ -15,6 +15,7 @@ from typing import Any, Literal
 import duckdb
 
 from beeld.errors import UsageError
+from beeld.profiles.method_data import Delivery, deliveries
 from beeld.transforms.catalog import Catalog, Indicator, Theme
 from beeld.transforms.margins import assumed
 
@@ -61,6 +62,16 @@ class Cell:
     table: str
     column: str
     sha: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One row of `trend`: a test between two years, or why there is none."""
+
+    first: int
+    last: int
+    outcome: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +197,7 @@ class Profile:
     themes: Mapping[str, ThemeView]
     outcome: Outcome | None
     texts: Mapping[str, str]
+    changes: Mapping[str, tuple[Change, ...]]
 
     @property
     def small(self) -> bool:
@@ -212,6 +224,13 @@ class ReleaseData:
     thresholds: tuple[tuple[str, str, str, float], ...]
     sources: tuple[Mapping[str, Any], ...]
     failed_checks: tuple[Mapping[str, Any], ...]
+    deliveries: Mapping[str, tuple[Delivery, ...]]
+
+    @cached_property
+    def measured(self) -> frozenset[str]:
+        """Indicators with a value anywhere in the year that is shown."""
+        shown = {name: [d for d in found if d.year == self.years.get(name)] for name, found in self.deliveries.items()}
+        return frozenset(name for name, found in shown.items() if any(d.values for d in found))
 
     @cached_property
     def stale(self) -> frozenset[tuple[str, str]]:
@@ -233,6 +252,7 @@ class Batch:
     scores: Mapping[tuple[str, str], Mapping[str, Score]]
     signals: Mapping[tuple[str, str], Signal]
     outcomes: Mapping[str, Outcome]
+    changes: Mapping[str, Mapping[str, tuple[Change, ...]]]
 
 
 def load_release(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> ReleaseData:
@@ -258,6 +278,7 @@ def load_release(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> ReleaseDat
         thresholds=tuple(con.execute("select soort, thema, niveau, grens from drempel order by all").fetchall()),
         sources=_records(con, "select * from bron order by bron, tabel"),
         failed_checks=_records(con, "select * from controle where not geslaagd order by ernst, controle"),
+        deliveries=deliveries(con),
     )
 
 
@@ -276,6 +297,9 @@ def load_batch(con: duckdb.DuckDBPyConnection, data: ReleaseData, codes: Iterabl
     for code, theme, *rest in _rows(con, "thema_score", "thema, referentie, score, n_gebruikt, n_totaal", wanted):
         scores[code, theme][rest[0]] = Score(*rest)
     signals = _rows(con, "signaal", "thema, niveau, klasse, stabiliteit, redenen", wanted)
+    changes: defaultdict[str, dict[str, tuple[Change, ...]]] = defaultdict(dict)
+    for code, name, *rest in _rows(con, "trend", "indicator, van, tot, uitkomst, reden", wanted):
+        changes[code][name] = (*changes[code].get(name, ()), Change(*rest))
     outcomes = _rows(con, "integraal", "uitkomst, n_themas, n_bronfamilies, stabiliteit, redenen", wanted)
     return Batch(
         latest=latest,
@@ -283,6 +307,7 @@ def load_batch(con: duckdb.DuckDBPyConnection, data: ReleaseData, codes: Iterabl
         scores=scores,
         signals={(r[0], r[1]): Signal(r[2], r[3], r[4], tuple(r[5])) for r in signals},
         outcomes={r[0]: Outcome(r[1], r[2], r[3], r[4], tuple(r[5])) for r in outcomes},
+        changes=changes,
     )
 
 
@@ -302,6 +327,7 @@ def build_profile(data: ReleaseData, batch: Batch, code: str, texts: Mapping[str
         themes=views,
         outcome=batch.outcomes.get(code),
         texts=dict(texts or {}),
+        changes=batch.changes.get(code, {}),
     )
 
 

@@ -80,7 +80,7 @@ def render_site(
     language that does not exist; nothing is written then.
     """
     renderers = chosen_renderers(formats, language)
-    chosen_lens = load_lens(project or project_folder(), lens)
+    chosen_lens = load_lens(project or project_folder(), lens, catalog)
     con = open_warehouse(warehouse)
     try:
         data = load_release(con, catalog)

@@ -129,7 +129,7 @@ def interval_dots(rows: Sequence[tuple[str, Cell]], *, title: str) -> Markup:
 
 
 def sparkline(cells: Sequence[Cell], *, title: str) -> Markup:
-    """A line over the years; it breaks where a year is missing or a boundary was not tested. The table has the numbers."""
+    """A line over the years; it breaks where a year is missing or a boundary was not tested (open dot)."""
     points = [(cell.year, cell.value, bool(cell.reason)) for cell in cells if cell.value is not None and cell.year is not None]
     if len(points) < 3:
         return Markup("")
@@ -141,10 +141,26 @@ def sparkline(cells: Sequence[Cell], *, title: str) -> Markup:
         joined = previous is not None and year == previous + 1 and not broken
         path += f"{'L' if joined else 'M'}{x:.1f} {y:.1f}"
         previous = None if broken else year
-    dots = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2"/>' for x, y in place)
+    dots = "".join(_dot(x, y, broken) for (x, y), (_, _, broken) in zip(place, points, strict=True))
     return safe(
         f"{_head(100, 28, title, f'Lijn van {min(years)} tot {max(years)}; de cijfers staan in de tabel.', 'lijntje')}"
         f'<path class="midden" d="{path}"/>{dots}</svg>'
+    )
+
+
+def _dot(x: float, y: float, broken: bool) -> str:
+    return f'<circle class="los" cx="{x:.1f}" cy="{y:.1f}" r="2"/>' if broken else f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2"/>'
+
+
+def line_legend() -> Markup:
+    """What the marks of a line mean: joined years, and a year that stands apart."""
+    joined = f"{_head(30, 12, 'Punten met een lijn', 'Twee punten die verbonden zijn.', 'lijntje')}"
+    apart = f"{_head(12, 12, 'Open punt', 'Een punt los van de lijn.', 'lijntje')}"
+    return safe(
+        f'{joined}<path class="midden" d="M4 6L26 6"/>{_dot(4, 6, False)}{_dot(26, 6, False)}</svg> jaren na elkaar met dezelfde '
+        f"grens; {apart}{_dot(6, 6, True)}</svg> een jaar met een kanttekening. "
+        "De lijn breekt daar, en ook waar een jaar ontbreekt. "
+        "Krijgt een cijfer bij de bron een andere betekenis, dan eindigt de reeks."
     )
 
 

@@ -16,11 +16,11 @@ from beeld.sources.declarations import Source, load_sources, with_example_expect
 from beeld.sources.declaring import Declaration, Identifier, read_yaml, validated
 from beeld.transforms.corrections import Correction, load_corrections
 from beeld.transforms.formulas import Formula, Reference, parse
+from beeld.transforms.gate import Use, never
+from beeld.transforms.rules import mistakes as broken_rules
 
 FAMILIES = ("inkomen", "politie", "omgeving", "lokaal")
 """Source families that can carry a theme; METHOD.md section 7 (a), (b), (c), (d)."""
-
-Use = Literal["beschrijven", "vergelijken", "trend", "selecteren", "evalueren"]
 
 
 class Indicator(Declaration):
@@ -44,6 +44,8 @@ class Indicator(Declaration):
     samenvoegen: Literal["som", "verhouding", "gewogen", "nee"]
     krimp: bool = False
     percentiel: Literal["nl", "stedelijkheid"] = "nl"
+    herkomst: bool = False
+    """True for a figure about origin: background only (beeld.transforms.rules)."""
     gebruik: tuple[Use, ...]
     werknaam: str | None = None
     kanttekening: str = ""
@@ -179,6 +181,8 @@ def _refuse_wrong(name: str, indicator: Indicator, sources: Mapping[str, Source]
         if source.kolommen[reference.kolom].soort != "getal":
             raise UsageError(f"column '{reference.kolom}' of source '{reference.bron}' holds text, not numbers", where=where)
     _refuse_contradiction(indicator, where)
+    if mistakes := [*never(indicator, sources[indicator.bron]), *broken_rules(indicator, sources[indicator.bron])]:
+        raise UsageError("; ".join(mistakes), where=where, todo="Mend the entry")
     expected = indicator.voorbeeld.get("waarde")
     outcome = indicator.parsed.value({**_missing_as_none(indicator), **indicator.voorbeeld})
     if (expected is None) != (outcome is None) or (

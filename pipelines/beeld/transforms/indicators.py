@@ -121,6 +121,8 @@ def value_sql(indicator: Indicator, sources: Mapping[str, Source], staged: Seque
     weight = indicator.weight.sql() if indicator.weight else "null"
     lower, upper = _bounds_sql(*(indicator.bereik or (None, None)))
     bounds = published(indicator, sources[own])
+    # an untested boundary under the denominator is one under the rate
+    notes = ", ".join(f'"{name}".kanttekening' for name in _sources_of(formula, own))
     modelled = _error_sql(indicator, sources[own], piece_of(own, year, staged))
     error = f"case when gegeven then (boven - onder) / {2 * Z95!r} else {modelled} end"
     reason = REASONS.format(
@@ -131,8 +133,8 @@ def value_sql(indicator: Indicator, sources: Mapping[str, Source], staged: Seque
     )
     return f"""
     with cellen as (
-      select "{own}".gebiedscode, g.soort, "{own}".indeling_jaar, "{own}".kanttekening, "{own}".reden as reden_afwezig,
-        "{own}".getypeerd, "{own}".voorlopig,
+      select "{own}".gebiedscode, g.soort, "{own}".indeling_jaar, coalesce({notes}) as kanttekening,
+        "{own}".reden as reden_afwezig, "{own}".getypeerd, "{own}".voorlopig,
         {_status_sql(formula, own)} as status,
         {value} as berekend,
         {formula.teller.sql() if formula.noemer else "null"} as teller,
@@ -158,6 +160,11 @@ def value_sql(indicator: Indicator, sources: Mapping[str, Source], staged: Seque
     order by gebiedscode"""
 
 
+def _sources_of(formula: Formula, own: str) -> list[str]:
+    """The sources that a formula reads, its own first."""
+    return [own, *sorted({reference.bron for reference in formula.references} - {own})]
+
+
 def _joins_sql(indicator: Indicator, sources: Mapping[str, Source], staged: Sequence[Staged]) -> str:
     """Left joins to the other sources that a formula or weight reads, on area and peiljaar; an undelivered one joins nothing."""
     own = indicator.bron
@@ -169,7 +176,8 @@ def _joins_sql(indicator: Indicator, sources: Mapping[str, Source], staged: Sequ
             condition = f'"{other}".gebiedscode = "{own}".gebiedscode and "{other}".peiljaar = "{own}".peiljaar'
             joins.append(f'left join werk."{other}" as "{other}" on {condition}')
         else:
-            joins.append(f'left join (select false as aanwezig{_empty_columns(sources[other])}) as "{other}" on false')
+            empty = f"select false as aanwezig, null::varchar as kanttekening{_empty_columns(sources[other])}"
+            joins.append(f'left join ({empty}) as "{other}" on false')
     return "\n      ".join(joins)
 
 

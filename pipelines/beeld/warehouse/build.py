@@ -17,7 +17,7 @@ from beeld.errors import SourceChanged, UsageError
 from beeld.sources import ogc
 from beeld.sources.declarations import Source
 from beeld.sources.fetch import Delivered
-from beeld.transforms import areas, indicators, reallocation, scores, staging, unions
+from beeld.transforms import areas, gate, indicators, reallocation, scores, staging, trends, unions
 from beeld.transforms.basis import Staged, create_basis
 from beeld.transforms.catalog import Catalog
 from beeld.transforms.corrections import apply_corrections
@@ -36,6 +36,7 @@ PUBLIC_TABLES = (
     "buur",
     "cluster",
     "trend",
+    "weigering",
     "drempel",
     "controle",
     "release",
@@ -105,7 +106,7 @@ class Making:
         return {"rijen": self._rows("gebied"), "indeling_jaar": self.newest, "herverdeeld": divided}
 
     def compute_values(self) -> dict[str, int]:
-        """`waarde` and `indicator`; SourceChanged when not one figure came out."""
+        """`waarde`, `indicator` and `weigering`; SourceChanged when not one figure came out."""
         if self.newest is None:
             raise _out_of_order("gebied")
         rows = build_values(self.con, self.catalog, self._pieces(), self.newest, METHOD_VERSION)
@@ -116,6 +117,11 @@ class Making:
         """`thema_score`, `drempel`, `signaal` and `integraal`."""
         areas_with_outcome = build_scores(self.con, self.catalog, self.project, self.release.id, self.carried)
         return {"rijen": self._rows("thema_score"), "signalen": self._rows("signaal"), "gebieden": areas_with_outcome}
+
+    def compute_change(self) -> dict[str, int]:
+        """`trend`: which figures changed beyond their uncertainty, from `waarde` and the series of `link_areas`."""
+        outcomes = trends.compute_change(self.con, self.catalog)
+        return {"rijen": self._rows("trend"), **outcomes}
 
     def _pieces(self) -> list[Staged]:
         """What was staged, in the order of the declarations, whatever the order in which that happened."""
@@ -208,12 +214,13 @@ def build_areas(
 def build_values(
     con: duckdb.DuckDBPyConnection, catalog: Catalog, staged: Sequence[Staged], newest: int, method_version: str
 ) -> int:
-    """`waarde` and `indicator`, the unions of buurten included; returns the number of rows of `waarde`."""
+    """`waarde`, `indicator` and `weigering`, the unions of buurten included; returns the number of rows of `waarde`."""
     rows = indicators.compute_values(con, catalog, staged)
     reallocation.mark_values(con, catalog)
     members = areas.add_unions(con, catalog.unions, newest)
     rows += unions.compute_unions(con, catalog, members)
     indicators.describe_indicators(con, catalog, method_version)
+    gate.describe_uses(con, catalog)
     return rows
 
 

@@ -42,6 +42,7 @@ ORDER = {
     "buur": "gebiedscode, basis, rang",
     "cluster": "cluster, gebiedscode, thema",
     "trend": "gebiedscode, indicator, van, tot",
+    "weigering": "indicator, gebruik",
     "drempel": "soort, thema, niveau",
     "controle": "controle",
     "release": "release",

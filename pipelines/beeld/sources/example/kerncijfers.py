@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from beeld.sources.example import livelihood
 from beeld.sources.example.draws import Floats, Ints, bell, stream, whole
 from beeld.sources.example.names import WITHHELD_BUURT
 from beeld.sources.example.rounding import direction, to_five, to_ten
 from beeld.sources.example.world import BUURT, WIJK, Division, World
 
 TO_TEN = frozenset({"PersonenPerSoortUitkering" + kind for kind in ("Bijstand", "AO", "WW", "AOW")})
-UNROUNDED = frozenset({"Woningvoorraad"})
+UNROUNDED = frozenset({"Woningvoorraad", "BasisonderwijsVmboMbo1", "HavoVwoMbo24", "HboWo"})
 SECRET_TOPICS = (
     "Koopwoningen", "HuurwoningenTotaal", "InBezitWoningcorporatie", "GemiddeldInkomenPerInwoner",
     "PersonenPerSoortUitkeringBijstand",
@@ -24,6 +25,12 @@ RESERVED = {
     2024: frozenset({"PersonenPerSoortUitkeringWW"}),
 }
 """Declared topics that the CBS has reserved but not yet filled in that year."""
+NAMES_OF_2020 = {
+    "GemiddeldeWOZWaardeVanWoningen": "GemiddeldeWoningwaarde",
+    "OnbewoondeWoningen": "PercentageOnbewoond",
+    "GemiddeldAardgasverbruik": "GemiddeldAardgasverbruikTotaal",
+}
+"""Topics that were called otherwise in 2020."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,7 @@ def kerncijfers(world: World, year: int) -> Figures:
     """The published Kerncijfers of one year by base name; a topic that is not there is reserved and still empty."""
     division = world.divisions[year]
     counts = _counts(world, year)
+    counts |= livelihood.counts(world, year, counts)
     people = division.total(counts["AantalInwoners"]) + _no_address(division, world)
     gemeenten = len(world.gemeente_names)
     values: dict[str, Floats] = {}
@@ -53,10 +61,12 @@ def kerncijfers(world: World, year: int) -> Figures:
             values[topic] = np.where(people >= 50, to_ten(true, division), np.nan)
         else:
             values[topic] = to_five(true, division, direction(world.seed, year, topic, gemeenten))
-    values |= _means(world, year, counts, people)
+    values |= _means(world, year, counts, people) | livelihood.means(world, year, counts, people)
+    values["GIHandelEnHoreca"] = livelihood.few_shops_withheld(values["GIHandelEnHoreca"], values["BedrijfsvestigingenTotaal"])
     values = {topic: column for topic, column in values.items() if topic not in RESERVED[year]}
     if year == 2020:
-        values["GemiddeldeWoningwaarde"] = values.pop("GemiddeldeWOZWaardeVanWoningen")
+        for later, then in NAMES_OF_2020.items():
+            values[then] = values.pop(later)
         return Figures(values, {}, people)
     return _withhold(values, division, people)
 

@@ -200,6 +200,9 @@ Ongehuwd_13|Ongehuwd|aantal|0
 Gehuwd_14|Gehuwd|aantal|0
 Gescheiden_15|Gescheiden|aantal|0
 Verweduwd_16|Verweduwd|aantal|0
+==Bevolking naar herkomst
+===Herkomstland
+BuitenEuropa_19|Herkomstland buiten Europa|aantal|0
 ==Geboorte en sterfte
 GeboorteTotaal_25|Geboorte totaal|aantal|0
 GeboorteRelatief_26|Geboorte relatief|per 1 000 inwoners|0
@@ -219,19 +222,40 @@ GemiddeldeWOZWaardeVanWoningen_39|Gemiddelde WOZ-waarde van woningen|x 1 000 eur
 ==Woningen naar type
 PercentageEengezinswoning_40|Percentage eengezinswoning|%|0
 PercentageMeergezinswoning_45|Percentage meergezinswoning|%|0
+==Woningen naar bewoning
+OnbewoondeWoningen_46|Onbewoonde woningen|%|0
 ==Woningen naar eigendom
 Koopwoningen_47|Koopwoningen|%|0
 ===Huurwoningen
 HuurwoningenTotaal_48|Huurwoningen totaal|%|0
 InBezitWoningcorporatie_49|In bezit woningcorporatie|%|0
 InBezitOverigeVerhuurders_50|In bezit overige verhuurders|%|0
+==Woningen naar bouwjaar
+BouwjaarMeerDanTienJaarGeleden_51|Bouwjaar meer dan tien jaar geleden|%|0
+=Energie
+==Gemiddeld aardgasverbruik
+GemiddeldAardgasverbruik_55|Gemiddeld aardgasverbruik|m³|0
+=Onderwijs
+StudentenMboExclExtranei_64|Studenten mbo excl. extranei|aantal|0
+==Hoogst behaald onderwijsniveau
+BasisonderwijsVmboMbo1_67|Basisonderwijs, vmbo, mbo1|aantal|0
+HavoVwoMbo24_68|Havo, vwo, mbo2-4|aantal|0
+HboWo_69|Hbo, wo|aantal|0
 =Arbeid
 Nettoarbeidsparticipatie_71|Nettoarbeidsparticipatie|%|0
+==Onderverdeling arbeidsparticipatie
+WerknemersMetFlexibeleArbeidsrelatie_74|Werknemers met flexibele arbeidsrelatie|%|0
+PercentageZelfstandigen_75|Percentage zelfstandigen|%|0
 =Inkomen
 ==Inkomen van personen
 AantalInkomensontvangers_76|Aantal inkomensontvangers |aantal|0
 GemiddeldInkomenPerInkomensontvanger_77|Gemiddeld inkomen per inkomensontvanger |x 1 000 euro|1
 GemiddeldInkomenPerInwoner_78|Gemiddeld inkomen per inwoner |x 1 000 euro|1
+PersonenInArmoede_81|Personen in armoede|%|1
+PersonenTot25BovenArmoedegrens_82|Personen tot 25% boven armoedegrens|%|1
+==Inkomen van huishoudens
+k_40HuishoudensMetLaagsteInkomen_84|40% huishoudens met laagste inkomen|%|1
+MediaanVermogenVanParticuliereHuish_86|Mediaan vermogen van particuliere huish.|x 1 000 euro|1
 =Sociale zekerheid
 PersonenPerSoortUitkeringBijstand_87|Personen per soort uitkering; Bijstand|aantal|0
 PersonenPerSoortUitkeringAO_88|Personen per soort uitkering; AO|aantal|0
@@ -239,9 +263,13 @@ PersonenPerSoortUitkeringWW_89|Personen per soort uitkering; WW|aantal|0
 PersonenPerSoortUitkeringAOW_90|Personen per soort uitkering; AOW|aantal|0
 =Zorg
 JongerenMetJeugdzorgInNatura_91|Jongeren met jeugdzorg in natura |aantal|0
+PercentageJongerenMetJeugdzorg_92|Percentage jongeren met jeugdzorg |%|1
 WmoClienten_93|Wmo-cliënten |aantal|0
+WmoClientenRelatief_94|Wmo-cliënten relatief |per 1 000 inwoners|0
 =Bedrijfsvestigingen, SBI 2008
 BedrijfsvestigingenTotaal_95|Bedrijfsvestigingen totaal|aantal|0
+==Bedrijfsvestigingen naar activiteit
+GIHandelEnHoreca_98|G+I Handel en horeca|aantal|0
 =Nabijheid voorzieningen
 AfstandTotHuisartsenpraktijk_110|Afstand tot huisartsenpraktijk|km|1
 AfstandTotGroteSupermarkt_111|Afstand tot grote supermarkt|km|1

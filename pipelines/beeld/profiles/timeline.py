@@ -1,0 +1,132 @@
+"""The chapter on change over the years: a row per figure with what its test says, and which figures are not shown or not tested.
+
+A reason that many figures share is printed once, with their names. How many changes chance alone would show is said beside how
+many were found (docs/methode.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+from beeld.profiles import svg, wording
+from beeld.profiles.elements import number, safe
+from beeld.profiles.model import Cell, Change, Figure
+from beeld.sources.declarations import Source
+from beeld.transforms import gate
+from beeld.transforms.catalog import Indicator
+
+WORDS = {
+    "stijgt": "stijgt",
+    "daalt": "daalt",
+    "geen_aantoonbare_verandering": "geen aantoonbare verandering",
+    "niet_toetsbaar": "niet te toetsen",
+}
+FALSE_ALARMS = {"twee jaren": 0.05, "vijf jaren": 0.002}
+"""Share of the tests that find a change where there is none, by the first words of their reason."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One figure over the years."""
+
+    title: str
+    unit: str
+    line: Markup
+    cells: Markup
+    outcome: Markup
+
+
+@dataclass(frozen=True)
+class Group:
+    """A reason with the figures that it holds for."""
+
+    reason: str
+    titles: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Everything the chapter prints."""
+
+    years: tuple[int, ...]
+    lines: tuple[Line, ...]
+    tested: str
+    untestable: tuple[Group, ...]
+    refused: tuple[Group, ...]
+
+    @property
+    def drawn(self) -> bool:
+        """True when at least one figure has a line."""
+        return any(line.line for line in self.lines)
+
+
+def timeline(figures: Sequence[Figure], changes: Mapping[str, Sequence[Change]], sources: Mapping[str, Source]) -> Timeline:
+    """The chapter of one area: figures with a value in at least two years that may be followed, then those that may not."""
+    decisions = {f.id: gate.decide(f.indicator, sources[f.indicator.bron], "trend") for f in figures}
+    shown = [f for f in figures if decisions[f.id].allowed and sum(cell.value is not None for cell in f.history) > 1]
+    years = sorted({cell.year for f in shown for cell in f.history if cell.year is not None})
+    found = {f.id: list(changes.get(f.id, ())) for f in shown}
+    untestable = [(c.reason, f.indicator.titel) for f in shown for c in found[f.id] if c.outcome == "niet_toetsbaar"]
+    refused = [(decisions[f.id].reden, f.indicator.titel) for f in figures if not decisions[f.id].allowed and f.present]
+    return Timeline(
+        tuple(years),
+        tuple(_line(f, found[f.id], years) for f in shown),
+        _tested([change for each in found.values() for change in each]),
+        _grouped(untestable),
+        _grouped(refused),
+    )
+
+
+def _line(figure: Figure, changes: Sequence[Change], years: Sequence[int]) -> Line:
+    printed = {cell.year: _dated(cell, figure.indicator) for cell in figure.history}
+    return Line(
+        figure.indicator.titel,
+        wording.unit_name(figure.indicator),
+        svg.sparkline(figure.history, title=figure.indicator.titel),
+        safe("".join(f"<td>{printed.get(year, '')}</td>" for year in years)),
+        _outcome(changes),
+    )
+
+
+def _dated(cell: Cell, indicator: Indicator) -> Markup:
+    """The figure of one year; a star where it comes with a remark."""
+    shown = number(cell, indicator)
+    return shown if cell.value is None or not cell.reason else safe(f'{shown}<sup title="{escape(cell.reason)}">*</sup>')
+
+
+def _outcome(changes: Sequence[Change]) -> Markup:
+    """What the tests of one figure say, with the numbers that decided it; why it cannot be tested stands below the table."""
+    tested = [change for change in changes if change.outcome != "niet_toetsbaar"]
+    if not tested:
+        return safe("niet te toetsen" if changes else "niet getoetst")
+    parts = [
+        f"<p><strong>{WORDS[change.outcome]}</strong> {change.first}-{change.last} <small>{escape(change.reason)}</small></p>"
+        for change in tested
+    ]
+    return safe("".join(parts))
+
+
+def _tested(changes: Iterable[Change]) -> str:
+    """How many tests were done, how many found a change, and how many would by chance alone."""
+    tests = [change for change in changes if change.outcome != "niet_toetsbaar"]
+    if not tests:
+        return "Van dit gebied is geen enkele verandering te toetsen."
+    chance = sum(FALSE_ALARMS[change.reason.split(":")[0]] for change in tests)
+    moved = sum(change.outcome in ("stijgt", "daalt") for change in tests)
+    done = "is 1 toets" if len(tests) == 1 else f"zijn {len(tests)} toetsen"
+    named = "geen enkele wijst" if moved == 0 else "1 wijst" if moved == 1 else f"{moved} wijzen"
+    return (
+        f"Hier {done} gedaan; {named} een verandering aan. Ook als er niets veranderde, zou dat door toeval bij ongeveer "
+        f"{wording.dutch(chance, 1)} toetsen gebeuren."
+    )
+
+
+def _grouped(pairs: Iterable[tuple[str, str]]) -> tuple[Group, ...]:
+    """Titles by reason, both in the order in which they first came."""
+    groups: dict[str, dict[str, None]] = {}
+    for reason, title in pairs:
+        groups.setdefault(reason, {})[title] = None
+    return tuple(Group(wording.first_upper(wording.plain_reason(reason)), tuple(titles)) for reason, titles in groups.items())
