@@ -155,6 +155,10 @@ def compute(
     making.compute_values()
     progress("scores and signals")
     making.compute_scores()
+    progress("likeness and clusters")
+    making.compute_likeness()
+    progress("target groups")
+    making.compute_target_groups()
 
 
 def making_of(
