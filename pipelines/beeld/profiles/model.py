@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
 import duckdb
 
 from beeld.errors import UsageError
+from beeld.profiles.companions import NONE, Companions, Composition, load_companions, load_compositions
 from beeld.transforms.catalog import Catalog, Indicator, Theme
 from beeld.transforms.margins import assumed
 
@@ -186,6 +187,7 @@ class Profile:
     themes: Mapping[str, ThemeView]
     outcome: Outcome | None
     texts: Mapping[str, str]
+    companions: Companions = NONE
 
     @property
     def small(self) -> bool:
@@ -212,6 +214,7 @@ class ReleaseData:
     thresholds: tuple[tuple[str, str, str, float], ...]
     sources: tuple[Mapping[str, Any], ...]
     failed_checks: tuple[Mapping[str, Any], ...]
+    compositions: Mapping[str, Composition] = field(default_factory=dict[str, Composition])
 
     @cached_property
     def stale(self) -> frozenset[tuple[str, str]]:
@@ -233,6 +236,7 @@ class Batch:
     scores: Mapping[tuple[str, str], Mapping[str, Score]]
     signals: Mapping[tuple[str, str], Signal]
     outcomes: Mapping[str, Outcome]
+    companions: Mapping[str, Companions]
 
 
 def load_release(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> ReleaseData:
@@ -258,6 +262,7 @@ def load_release(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> ReleaseDat
         thresholds=tuple(con.execute("select soort, thema, niveau, grens from drempel order by all").fetchall()),
         sources=_records(con, "select * from bron order by bron, tabel"),
         failed_checks=_records(con, "select * from controle where not geslaagd order by ernst, controle"),
+        compositions=load_compositions(con),
     )
 
 
@@ -283,6 +288,7 @@ def load_batch(con: duckdb.DuckDBPyConnection, data: ReleaseData, codes: Iterabl
         scores=scores,
         signals={(r[0], r[1]): Signal(r[2], r[3], r[4], tuple(r[5])) for r in signals},
         outcomes={r[0]: Outcome(r[1], r[2], r[3], r[4], tuple(r[5])) for r in outcomes},
+        companions=load_companions(con, {code: data.areas[code].gemeente for code in wanted}),
     )
 
 
@@ -302,6 +308,7 @@ def build_profile(data: ReleaseData, batch: Batch, code: str, texts: Mapping[str
         themes=views,
         outcome=batch.outcomes.get(code),
         texts=dict(texts or {}),
+        companions=batch.companions.get(code, NONE),
     )
 
 

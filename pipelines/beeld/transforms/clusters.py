@@ -127,14 +127,19 @@ def adjoin(shapes: Any) -> Adjoining:
     neighbours: list[list[int]] = [[] for _ in range(len(shapes))]
     for area, neighbour in pairs.tolist():
         neighbours[area].append(neighbour)
-    middles: Any = shapely.centroid(shapes)
-    centres = np.stack([np.asarray(shapely.get_x(middles)), np.asarray(shapely.get_y(middles))], axis=1)
+    centres = _centres(shapes)
     for area, found in enumerate(neighbours):
         if not found:
             distances = np.sqrt(((centres - centres[area]) ** 2).sum(axis=1)).round(3)
             order = np.lexsort((np.arange(len(centres)), distances))
             neighbours[area] = [int(place) for place in order if place != area][:NEAREST]
     return Adjoining(pairs, moran.weights_of(neighbours))
+
+
+def _centres(shapes: Any) -> moran.Floats:
+    """The middle of each boundary, a row of x and y in metres."""
+    middles: list[Any] = [shape.centroid for shape in shapes]
+    return np.array([(middle.x, middle.y) for middle in middles], dtype=np.float64)
 
 
 def components(pairs: moran.Integers, chosen: npt.NDArray[np.bool_]) -> list[int]:
