@@ -19,6 +19,8 @@ from beeld.transforms.peers import COMPONENTS, FEWEST_COMPONENTS, Yardstick
 
 NEAR = 0.25
 """Standard deviations up to which a component is called about the same."""
+FAR = 2.0
+"""Distance from which even the nearest area is said to differ: two standard deviations on one component, or one on four."""
 NAMED = 3
 """Components that a reason names as alike."""
 CLASSES = {1: "zeer sterk stedelijk", 2: "sterk stedelijk", 3: "matig stedelijk", 4: "weinig stedelijk", 5: "niet stedelijk"}
@@ -134,6 +136,8 @@ def peer_notes(profile: Profile, data: ReleaseData) -> list[str]:
         " mee. Een afstand van 0"
         " betekent: gelijk samengesteld."
     ]
+    if profile.companions.peers[0].distance > FAR:
+        notes.append(f"Ook het meest gelijke gebied verschilt nog duidelijk van {noun(area)}. Vergelijk daarom voorzichtig.")
     if found.yardstick.left_out:
         missing = _listed([NAMES[name] for name in found.yardstick.left_out])
         notes.append(

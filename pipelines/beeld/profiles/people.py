@@ -55,7 +55,7 @@ def _choices(profile: Profile, union_names: Mapping[str, str]) -> dict[str, str]
         return {profile.area.code: "Woont in de gemeente, buiten dit gebied"} if profile.area.code in present else {}
     if profile.area.kind != "gemeente":
         return {}
-    found = {OUTCOME: "Woont buiten de buurten die te bespreken zijn"} if OUTCOME in present else {}
+    found = {OUTCOME: "Woont buiten de buurten die te bespreken zijn, grensgevallen erbij"} if OUTCOME in present else {}
     return found | {code: f"Woont buiten {union_names.get(code, code)}" for code in sorted(present - {OUTCOME})}
 
 
