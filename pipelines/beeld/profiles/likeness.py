@@ -83,7 +83,7 @@ def reason(own: Values, other: Values, yardstick: Yardstick) -> str:
         mine, theirs = own[place], other[place]
         if name not in yardstick.spreads or mine is None or theirs is None:
             continue
-        gap = (theirs - mine) / yardstick.spreads[name]
+        gap = round((theirs - mine) / yardstick.spreads[name], 6)  # equal differences are equal, whatever the last bit
         if name == "stedelijkheid":
             words = CLASSES.get(round(theirs), "in een andere klasse van stedelijkheid")
             alike += [f"ook {words}"] if theirs == mine else []
