@@ -205,7 +205,7 @@ create table buur (
   afstand     double not null,
   primary key (gebiedscode, basis, rang)
 );
-comment on table buur is 'Gebieden die op samenstelling op elkaar lijken. Leeg tot methode-onderdeel 11 is ingebouwd. Sleutel: gebiedscode, basis, rang.';
+comment on table buur is 'De tien gebieden van dezelfde soort die op samenstelling het meest op een gebied lijken. Geen rij als een onderdeel ontbreekt. Sleutel: gebiedscode, basis, rang.';
 comment on column buur.gebiedscode is 'Gebied; zie gebied.';
 comment on column buur.buurcode is 'Gebied dat erop lijkt.';
 comment on column buur.basis is 'Waarop de gelijkenis rust: samenstelling, nooit uitkomsten.';
@@ -219,11 +219,64 @@ create table cluster (
   p_waarde    double not null check (p_waarde between 0 and 1),
   primary key (cluster, gebiedscode, thema)
 );
-comment on table cluster is 'Aaneengesloten groepen gebieden met een gelijk beeld. Leeg tot methode-onderdeel 9 is ingebouwd. Sleutel: cluster, gebiedscode, thema.';
-comment on column cluster.cluster is 'Naam van de groep.';
+comment on table cluster is 'Aangrenzende buurten die samen opvallen: hoog te midden van hoog, na toetsing. Alleen thema''s zonder modelschattingen en scores van anderen. Sleutel: cluster, gebiedscode, thema.';
+comment on column cluster.cluster is 'Naam van de groep: het thema en de eerste code van de groep.';
 comment on column cluster.gebiedscode is 'Gebied in de groep.';
 comment on column cluster.thema is 'Thema waarop de groep rust.';
-comment on column cluster.p_waarde is 'Kans op zo''n groep als er geen ruimtelijke samenhang is, na correctie voor meervoudig toetsen.';
+comment on column cluster.p_waarde is 'Toetsuitkomst van dit gebied (tweezijdig) na correctie voor meervoudig toetsen: hoe vaak toeval alleen dit gaf. Hoogstens 0,05.';
+
+create table doelgroep (
+  gebiedscode  varchar not null,
+  doelgroep    varchar not null,
+  peiljaar     integer not null,
+  eenheid      varchar not null check (eenheid in ('personen', 'huishoudens')),
+  aantal       bigint check (aantal >= 0),
+  ondergrens   bigint check (ondergrens >= 0),
+  bovengrens   bigint,
+  status       varchar not null check (status in ('ok', 'geheim', 'te_klein', 'onbekend', 'niet_geleverd', 'geen_noemer', 'niet_van_toepassing')),
+  reden        varchar,
+  basis        varchar not null,
+  basis_aantal bigint,
+  primary key (gebiedscode, doelgroep),
+  check ((aantal is null) = (status <> 'ok')),
+  check (status = 'ok' or reden is not null),
+  check (ondergrens is null or bovengrens is null or ondergrens <= bovengrens)
+);
+comment on table doelgroep is 'Hoeveel mensen of huishoudens het aangaat: gebied x doelgroep, in het laatste jaar van het cijfer. Sleutel: gebiedscode, doelgroep.';
+comment on column doelgroep.gebiedscode is 'Gebied; zie gebied.';
+comment on column doelgroep.doelgroep is 'Doelgroep, zoals verklaard in transforms/doelgroepen.yaml.';
+comment on column doelgroep.peiljaar is 'Jaar waarover het aantal gaat.';
+comment on column doelgroep.eenheid is 'personen of huishoudens.';
+comment on column doelgroep.aantal is 'Aantal: zoals de bron het telde, of een aandeel maal de basis en dan afgerond. Leeg als status niet ok is; leeg is nooit nul.';
+comment on column doelgroep.ondergrens is 'Ondergrens van het aantal, naar beneden afgerond; leeg als het cijfer geen marge heeft.';
+comment on column doelgroep.bovengrens is 'Bovengrens van het aantal, naar boven afgerond; leeg als het cijfer geen marge heeft.';
+comment on column doelgroep.status is 'Status van het cijfer waarop het aantal rust; zie waarde.status.';
+comment on column doelgroep.reden is 'Waarom er geen aantal is.';
+comment on column doelgroep.basis is 'Waarvan de doelgroep een deel is, in woorden.';
+comment on column doelgroep.basis_aantal is 'Hoeveel mensen of huishoudens de basis telt.';
+
+create table doelgroep_buiten (
+  gemeentecode   varchar not null,
+  doelgroep      varchar not null,
+  peiljaar       integer not null,
+  keuze          varchar not null,
+  n_gebieden     integer not null,
+  aandeel_buiten double check (aandeel_buiten between 0 and 1),
+  status         varchar not null check (status in ('ok', 'onbekend', 'geen_noemer', 'niet_van_toepassing')),
+  reden          varchar,
+  primary key (gemeentecode, doelgroep, keuze),
+  check ((aandeel_buiten is null) = (status <> 'ok')),
+  check (status = 'ok' or reden is not null)
+);
+comment on table doelgroep_buiten is 'Wie mis je: welk deel van een doelgroep van de gemeente buiten de gekozen buurten woont. Sleutel: gemeentecode, doelgroep, keuze.';
+comment on column doelgroep_buiten.gemeentecode is 'Gemeente; zie gebied.';
+comment on column doelgroep_buiten.doelgroep is 'Doelgroep; zie doelgroep.';
+comment on column doelgroep_buiten.peiljaar is 'Jaar waarover het aandeel gaat.';
+comment on column doelgroep_buiten.keuze is 'Welke buurten gekozen zijn: uitkomst (die met uitkomst bespreken of grensgeval), of de code van een samengesteld gebied.';
+comment on column doelgroep_buiten.n_gebieden is 'Aantal gekozen buurten in de gemeente.';
+comment on column doelgroep_buiten.aandeel_buiten is 'Deel van de doelgroep in de buurten van de gemeente dat buiten de gekozen buurten woont, 0 tot en met 1.';
+comment on column doelgroep_buiten.status is 'ok, onbekend, geen_noemer of niet_van_toepassing.';
+comment on column doelgroep_buiten.reden is 'Waarom er geen aandeel is.';
 
 create table trend (
   gebiedscode varchar not null,

@@ -178,6 +178,10 @@ def compute(
     making.compute_change()
     progress("scores and signals")
     making.compute_scores()
+    progress("likeness and clusters")
+    making.compute_likeness()
+    progress("target groups")
+    making.compute_target_groups()
 
 
 def making_of(

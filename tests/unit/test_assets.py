@@ -46,7 +46,9 @@ FLOW = {
     "cijfers/waarde": {"gebied"},
     "signalen/thema_score": {"cijfers/waarde"},
     "signalen/trend": {"cijfers/waarde"},
-    "controle": {"gebied", "cijfers/waarde", "signalen/thema_score", "signalen/trend"},
+    "signalen/buur": {"signalen/thema_score"},
+    "signalen/doelgroep": {"signalen/thema_score"},
+    "controle": {"gebied", "cijfers/waarde", *(f"signalen/{name}" for name in ("thema_score", "trend", "buur", "doelgroep"))},
     "release": {"controle"},
 }
 

@@ -68,6 +68,18 @@ def trend(run: dg.ResourceParam[Run]) -> dg.MaterializeResult[Any]:
     return built(run, lambda making: making.compute_change())
 
 
+@dg.asset(key=["signalen", "buur"], deps=[["signalen", "thema_score"]], group_name="signalen", kinds={"duckdb"})
+def buur(run: dg.ResourceParam[Run]) -> dg.MaterializeResult[Any]:
+    """Areas alike in composition, and adjoining buurten that stand out together (tables `buur` and `cluster`)."""
+    return built(run, lambda making: making.compute_likeness())
+
+
+@dg.asset(key=["signalen", "doelgroep"], deps=[["signalen", "thema_score"]], group_name="signalen", kinds={"duckdb"})
+def doelgroep(run: dg.ResourceParam[Run]) -> dg.MaterializeResult[Any]:
+    """How many people it is about, and who lives outside the chosen areas (tables `doelgroep` and `doelgroep_buiten`)."""
+    return built(run, lambda making: making.compute_target_groups())
+
+
 @dg.asset(key=["release"], deps=[["controle"]], group_name="release", kinds={"duckdb", "parquet"})
 def release(context: dg.AssetExecutionContext, run: dg.ResourceParam[Run]) -> dg.MaterializeResult[Any]:
     """The published release: warehouse, Parquet, pages and manifest, complete before `current` points at it.

@@ -7,7 +7,7 @@ Every printed figure is an element with `data-gebied`, `data-indicator`, `data-p
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -15,12 +15,14 @@ from typing import Any, Protocol, cast
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from beeld.profiles import method, svg, text, wording
+from beeld.profiles import likeness, method, svg, text, wording
 from beeld.profiles.elements import DIRECTIONS, Row, address, attributes, css_string, number, origin, rows, safe, sentence
 from beeld.profiles.lenses import Chapter, Coverage, Lens
 from beeld.profiles.model import Area, Figure, Profile, ReleaseData, ThemeView
+from beeld.profiles.people import people_chapter
 from beeld.profiles.timeline import timeline
 from beeld.profiles.wording import first_upper
+from beeld.transforms.target_groups import TargetGroup
 
 TEMPLATES = Path(__file__).parent / "templates"
 AGES = (
@@ -63,6 +65,7 @@ class Site:
     lens: Lens
     rendered: frozenset[str]
     warnings: tuple[str, ...] = ()
+    groups: Mapping[str, TargetGroup] = field(default_factory=dict[str, TargetGroup])
 
     @cached_property
     def coverage(self) -> list[Coverage]:
@@ -163,6 +166,8 @@ def area_page(profile: Profile, site: Site, folder: Path, maps: Sequence[Picture
             locator=locator,
             link=partial(address, folder),
             children=_children(profile.area, site),
+            people_count=people_chapter(profile, site.groups, {u.code: u.naam for u in site.data.catalog.unions}),
+            **likeness.chapter(profile, site.data, site.rendered),
         )
     )
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
 import duckdb
 
 from beeld.errors import UsageError
+from beeld.profiles.companions import NONE, Companions, Composition, load_companions, load_compositions
 from beeld.profiles.method_data import Delivery, deliveries
 from beeld.transforms.catalog import Catalog, Indicator, Theme
 from beeld.transforms.margins import assumed
@@ -198,6 +199,7 @@ class Profile:
     outcome: Outcome | None
     texts: Mapping[str, str]
     changes: Mapping[str, tuple[Change, ...]]
+    companions: Companions = NONE
 
     @property
     def small(self) -> bool:
@@ -225,6 +227,7 @@ class ReleaseData:
     sources: tuple[Mapping[str, Any], ...]
     failed_checks: tuple[Mapping[str, Any], ...]
     deliveries: Mapping[str, tuple[Delivery, ...]]
+    compositions: Mapping[str, Composition] = field(default_factory=dict[str, Composition])
 
     @cached_property
     def measured(self) -> frozenset[str]:
@@ -253,6 +256,7 @@ class Batch:
     signals: Mapping[tuple[str, str], Signal]
     outcomes: Mapping[str, Outcome]
     changes: Mapping[str, Mapping[str, tuple[Change, ...]]]
+    companions: Mapping[str, Companions]
 
 
 def load_release(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> ReleaseData:
@@ -279,6 +283,7 @@ def load_release(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> ReleaseDat
         sources=_records(con, "select * from bron order by bron, tabel"),
         failed_checks=_records(con, "select * from controle where not geslaagd order by ernst, controle"),
         deliveries=deliveries(con),
+        compositions=load_compositions(con),
     )
 
 
@@ -308,6 +313,7 @@ def load_batch(con: duckdb.DuckDBPyConnection, data: ReleaseData, codes: Iterabl
         signals={(r[0], r[1]): Signal(r[2], r[3], r[4], tuple(r[5])) for r in signals},
         outcomes={r[0]: Outcome(r[1], r[2], r[3], r[4], tuple(r[5])) for r in outcomes},
         changes=changes,
+        companions=load_companions(con, {code: data.areas[code].gemeente for code in wanted}),
     )
 
 
@@ -328,6 +334,7 @@ def build_profile(data: ReleaseData, batch: Batch, code: str, texts: Mapping[str
         outcome=batch.outcomes.get(code),
         texts=dict(texts or {}),
         changes=batch.changes.get(code, {}),
+        companions=batch.companions.get(code, NONE),
     )
 
 

@@ -26,6 +26,7 @@ from beeld.profiles.lenses import load_lens
 from beeld.profiles.model import Profile, ReleaseData, build_profile, load_batch, load_release
 from beeld.settings import project_folder
 from beeld.transforms.catalog import Catalog
+from beeld.transforms.target_groups import load_target_groups
 from beeld.warehouse.read import open_warehouse
 
 BATCH = 500
@@ -87,7 +88,8 @@ def render_site(
         unknown = sorted(set(areas) - set(data.areas))
         if unknown:
             raise UsageError(f"no such area: {', '.join(unknown[:10])}", where=str(release), todo="Find it with 'beeld find'")
-        site = Site(out, data, chosen_lens, frozenset(areas), tuple(warnings))
+        groups = load_target_groups(project or project_folder(), catalog)
+        site = Site(out, data, chosen_lens, frozenset(areas), tuple(warnings), groups)
         out.mkdir(parents=True, exist_ok=True)
         _copy_fonts(out / "lettertypen")
         drawn, locators = _draw_all(warehouse, site, progress) if maps else ({}, {})

@@ -17,7 +17,19 @@ from beeld.errors import SourceChanged, UsageError
 from beeld.sources import ogc
 from beeld.sources.declarations import Source
 from beeld.sources.fetch import Delivered
-from beeld.transforms import areas, gate, indicators, reallocation, scores, staging, trends, unions
+from beeld.transforms import (
+    areas,
+    clusters,
+    gate,
+    indicators,
+    peers,
+    reallocation,
+    scores,
+    staging,
+    target_groups,
+    trends,
+    unions,
+)
 from beeld.transforms.basis import Staged, create_basis
 from beeld.transforms.catalog import Catalog
 from beeld.transforms.corrections import apply_corrections
@@ -35,6 +47,8 @@ PUBLIC_TABLES = (
     "integraal",
     "buur",
     "cluster",
+    "doelgroep",
+    "doelgroep_buiten",
     "trend",
     "weigering",
     "drempel",
@@ -122,6 +136,16 @@ class Making:
         """`trend`: which figures changed beyond their uncertainty, from `waarde` and the series of `link_areas`."""
         outcomes = trends.compute_change(self.con, self.catalog)
         return {"rijen": self._rows("trend"), **outcomes}
+
+    def compute_likeness(self) -> dict[str, int]:
+        """`buur` and `cluster`: what is alike in composition, and what stands out together with what adjoins it."""
+        return {"rijen": peers.compute_peers(self.con), "clusters": clusters.compute_clusters(self.con, self.catalog)}
+
+    def compute_target_groups(self) -> dict[str, int]:
+        """`doelgroep` and `doelgroep_buiten`: how many people it is about, and who lives outside the chosen areas."""
+        groups = target_groups.load_target_groups(self.project, self.catalog)
+        rows = target_groups.compute_target_groups(self.con, self.catalog, groups)
+        return {"rijen": rows, "doelgroepen": len(groups)}
 
     def _pieces(self) -> list[Staged]:
         """What was staged, in the order of the declarations, whatever the order in which that happened."""

@@ -41,6 +41,8 @@ ORDER = {
     "integraal": "gebiedscode",
     "buur": "gebiedscode, basis, rang",
     "cluster": "cluster, gebiedscode, thema",
+    "doelgroep": "gebiedscode, doelgroep",
+    "doelgroep_buiten": "gemeentecode, doelgroep, keuze",
     "trend": "gebiedscode, indicator, van, tot",
     "weigering": "indicator, gebruik",
     "drempel": "soort, thema, niveau",
