@@ -155,6 +155,8 @@ def compute(
     making.compute_values()
     progress("scores and signals")
     making.compute_scores()
+    progress("lists of others")
+    making.compare_lists()
 
 
 def making_of(

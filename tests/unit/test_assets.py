@@ -45,7 +45,8 @@ FLOW = {
     "gebied": {"ruw/cbs_grenzen", *(f"basis/{name}" for name in FIGURES)},
     "cijfers/waarde": {"gebied"},
     "signalen/thema_score": {"cijfers/waarde"},
-    "controle": {"gebied", "cijfers/waarde", "signalen/thema_score"},
+    "signalen/lijstvergelijking": {"signalen/thema_score"},
+    "controle": {"gebied", "cijfers/waarde", "signalen/thema_score", "signalen/lijstvergelijking"},
     "release": {"controle"},
 }
 

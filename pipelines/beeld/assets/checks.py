@@ -29,7 +29,7 @@ def check_specs(catalog: Catalog) -> list[dg.AssetCheckSpec]:
 
 def checks_asset(catalog: Catalog) -> dg.AssetsDefinition:
     """`controle` with its checks. "Can subset", because the checks of a table that was not delivered give no result."""
-    deps = [["gebied"], ["cijfers", "waarde"], ["signalen", "thema_score"]]
+    deps = [["gebied"], ["cijfers", "waarde"], ["signalen", "thema_score"], ["signalen", "lijstvergelijking"]]
 
     @dg.multi_asset(
         name="controle",

@@ -12,7 +12,7 @@ from beeld.assets.factory import basis_asset, raw_asset
 from beeld.assets.resources import JOB, Surroundings, run_resource
 from beeld.assets.schedules import schedules
 from beeld.assets.sensors import modified_sensor
-from beeld.assets.tables import areas_asset, inputs_asset, release, thema_score, waarde
+from beeld.assets.tables import areas_asset, inputs_asset, lijstvergelijking, release, thema_score, waarde
 from beeld.settings import load_settings
 from beeld.transforms.catalog import load_catalog
 
@@ -35,6 +35,7 @@ def definitions(surroundings: Surroundings = load_settings) -> dg.Definitions:
             areas_asset(catalog),
             waarde,
             thema_score,
+            lijstvergelijking,
             checks_asset(catalog),
             release,
         ],

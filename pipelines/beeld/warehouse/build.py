@@ -17,7 +17,7 @@ from beeld.errors import SourceChanged, UsageError
 from beeld.sources import ogc
 from beeld.sources.declarations import Source
 from beeld.sources.fetch import Delivered
-from beeld.transforms import areas, indicators, reallocation, scores, staging, unions
+from beeld.transforms import areas, indicators, lists, reallocation, scores, staging, unions
 from beeld.transforms.basis import Staged, create_basis
 from beeld.transforms.catalog import Catalog
 from beeld.transforms.corrections import apply_corrections
@@ -35,6 +35,8 @@ PUBLIC_TABLES = (
     "cluster",
     "trend",
     "drempel",
+    "lijst",
+    "lijstvergelijking",
     "controle",
     "release",
 )
@@ -107,6 +109,11 @@ class Making:
         """`thema_score`, `drempel`, `signaal` and `integraal`."""
         areas_with_outcome = build_scores(self.con, self.catalog, self.project, self.release.id, self.carried)
         return {"rijen": self._rows("thema_score"), "signalen": self._rows("signaal"), "gebieden": areas_with_outcome}
+
+    def compare_lists(self) -> dict[str, int]:
+        """`lijst` and `lijstvergelijking`: our outcomes beside what others chose or measured."""
+        rows = lists.compute_lists(self.con, self.catalog)
+        return {"rijen": rows, "lijsten": self._rows("lijst")}
 
     def _pieces(self) -> list[Staged]:
         """What was staged, in the order of the declarations, whatever the order in which that happened."""

@@ -43,6 +43,8 @@ ORDER = {
     "cluster": "cluster, gebiedscode, thema",
     "trend": "gebiedscode, indicator, van, tot",
     "drempel": "soort, thema, niveau",
+    "lijst": "lijst",
+    "lijstvergelijking": "lijst, gebiedscode",
     "controle": "controle",
     "release": "release",
 }
