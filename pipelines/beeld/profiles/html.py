@@ -15,7 +15,7 @@ from typing import Any, Protocol, cast
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from beeld.profiles import svg, text, wording
+from beeld.profiles import list_words, svg, text, wording
 from beeld.profiles.elements import DIRECTIONS, Row, address, attributes, css_string, number, origin, rows, safe, sentence
 from beeld.profiles.lenses import Chapter, Lens
 from beeld.profiles.model import Area, Cell, Figure, Profile, ReleaseData, ThemeView
@@ -150,6 +150,11 @@ def area_page(profile: Profile, site: Site, folder: Path, maps: Sequence[Picture
             leftover=[_section(profile, site, theme, [], maps) for theme in site.lens.leftover(site.data.catalog)],
             ages=_ages(profile),
             cards=_cards(profile),
+            beside=list_words.of_area(site.data.lists, profile.area.code),
+            summaries=list_words.of_gemeente(site.data.lists, profile.area.code) if profile.area.kind == "gemeente" else [],
+            not_beside=list_words.absent(site.data.lists),
+            named=list_words.NAMED,
+            indicators=site.data.catalog.indicators,
             history=history,
             years=years,
             notes=text.unknowns(profile),

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import duckdb
 
 from beeld.errors import UsageError
+from beeld.profiles.comparison import Comparisons, load_comparisons
 from beeld.transforms.catalog import Catalog, Indicator, Theme
 from beeld.transforms.margins import assumed
 
@@ -212,6 +213,7 @@ class ReleaseData:
     thresholds: tuple[tuple[str, str, str, float], ...]
     sources: tuple[Mapping[str, Any], ...]
     failed_checks: tuple[Mapping[str, Any], ...]
+    lists: Comparisons
 
     @cached_property
     def stale(self) -> frozenset[tuple[str, str]]:
@@ -258,6 +260,7 @@ def load_release(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> ReleaseDat
         thresholds=tuple(con.execute("select soort, thema, niveau, grens from drempel order by all").fetchall()),
         sources=_records(con, "select * from bron order by bron, tabel"),
         failed_checks=_records(con, "select * from controle where not geslaagd order by ernst, controle"),
+        lists=load_comparisons(con),
     )
 
 

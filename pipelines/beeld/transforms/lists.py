@@ -109,7 +109,7 @@ def judge(ours: Ours, area: Listed, columns: Sequence[str], titles: Mapping[str,
     if not agree:
         lost = [titles[columns[n]] for n, outcome in enumerate(ours.left_out) if outcome == "te_weinig_gegevens"]
         without_any = f"; zonder {_quoted(lost)} is er geen uitkomst" if lost else ""
-        return Verdict(oordeel, None, f"{start}; geen enkel kerncijfer maakt alleen het verschil{without_any}")
+        return Verdict(oordeel, None, f"{start}; geen enkel kerncijfer maakt op zichzelf het verschil{without_any}")
     agree.sort(key=lambda n: (_pull(ours.percentiles[n], met=met), n))
     first, *others = [titles[columns[n]] for n in agree]
     also = f" (ook zonder {_quoted(others)})" if others else ""
