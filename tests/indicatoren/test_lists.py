@@ -349,21 +349,24 @@ def test_the_lowest_fifth_of_a_measure(direction: str, build: Con, compare: Any,
 
 
 @pytest.mark.parametrize(
-    ("counts", "overlap", "kappa"),
+    ("counts", "overlap", "kappa", "margin"),
     [
-        ((0, 0, 0, 0), None, None),
-        ((0, 0, 0, 9), None, None),
-        ((5, 0, 0, 0), 1.0, None),
-        ((3, 0, 0, 7), 1.0, 1.0),
-        ((20, 5, 10, 15), 20 / 35, 0.4),  # agreement 0.7, by chance 0.5
-        ((1, 4, 4, 16), 1 / 9, 0.0),
+        ((0, 0, 0, 0), None, None, None),
+        ((0, 0, 0, 9), None, None, None),
+        ((5, 0, 0, 0), 1.0, None, None),
+        ((3, 0, 0, 7), 1.0, 1.0, 0.0),
+        ((20, 5, 10, 15), 20 / 35, 0.4, 0.2540),  # agreement 0.7, by chance 0.5: 1.96 √(0.21/50)/0.5
+        ((1, 4, 4, 16), 1 / 9, 0.0, 0.5714),  # 0.68 both: 1.96 √(0.2176/25)/0.32
     ],
 )
-def test_overlap_and_kappa(counts: tuple[int, int, int, int], overlap: float | None, kappa: float | None) -> None:
+def test_overlap_and_kappa(
+    counts: tuple[int, int, int, int], overlap: float | None, kappa: float | None, margin: float | None
+) -> None:
     found = Agreement(*counts)
     assert found.n == sum(counts)
     assert found.overlap == pytest.approx(overlap)
     assert found.kappa == pytest.approx(kappa, abs=1e-12)
+    assert found.margin == pytest.approx(margin, abs=1e-4)
 
 
 # ---------------------------------------------------------------- declarations

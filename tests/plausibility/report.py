@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from beeld.profiles.list_words import FEWEST_FOR_KAPPA
 from beeld.profiles.wording import dutch
 from beeld.transforms.lists import OURS
 from beeld.transforms.scores import MIN_STRONG, MIN_THEMES
@@ -333,7 +334,8 @@ def _lists(facts: Facts) -> list[str]:
         if count is None or found is None:
             lines.append(f"{name}: {remark}.")
             continue
-        kappa = f", kappa {dutch(found.kappa, 2)}" if found.kappa is not None and found.n >= 20 else ""
+        sure = f" (± {dutch(found.margin, 2)})" if found.margin is not None else ""
+        kappa = f", kappa {dutch(found.kappa, 2)}{sure}" if found.kappa is not None and found.n >= FEWEST_FOR_KAPPA else ""
         overlap = f"; overlap {dutch(found.beide, 0)} van {dutch(found.n - found.geen_van_beide, 0)}{kappa}"
         lines.append(
             f"{name}: {dutch(found.n, 0)} buurten te vergelijken. De lijst en wij {dutch(found.beide, 0)}, alleen de lijst {dutch(found.alleen_lijst, 0)}, "

@@ -34,7 +34,8 @@ CRIME = "misdrijven_per_1000"
             Agreement(20, 5, 10, 15),
             1234,
             "Buurten hier: 1.234, waarvan 50 te vergelijken. De lijst en wij: 20. Alleen de lijst: 5. Alleen wij: 10. Geen van "
-            "beide: 15. Overlap: 57\u00a0% van de 35 die de lijst of wij noemen. Kappa: 0,40 (0 is toeval, 1 is gelijk).",
+            "beide: 15. Overlap: 57\u00a0% van de 35 die de lijst of wij noemen. Kappa: 0,40 (0 is toeval, 1 is gelijk; ruwe "
+            "marge 0,15 tot 0,65).",
         ),
     ],
 )

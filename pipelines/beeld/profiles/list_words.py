@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from beeld.profiles.comparison import Comparisons, List, Row
 from beeld.profiles.wording import NBSP, dutch, first_upper
+from beeld.transforms.listed import RESERVED
 from beeld.transforms.lists import JUDGED, Agreement
 
 FEWEST_FOR_KAPPA = 20
@@ -67,8 +68,9 @@ def counted(found: Agreement, total: int, where: str) -> str:
         parts.append(f"Overlap: {dutch(100 * found.overlap, 0)}{NBSP}% van de {dutch(named, 0)} die de lijst of wij noemen.")
     if found.n < FEWEST_FOR_KAPPA:
         parts.append("Dat zijn te weinig gebieden voor een maat van overeenstemming.")
-    elif found.kappa is not None:
-        parts.append(f"Kappa: {dutch(found.kappa, 2)} (0 is toeval, 1 is gelijk).")
+    elif found.kappa is not None and found.margin is not None:
+        low, high = dutch(found.kappa - found.margin, 2), dutch(min(1.0, found.kappa + found.margin), 2)
+        parts.append(f"Kappa: {dutch(found.kappa, 2)} (0 is toeval, 1 is gelijk; ruwe marge {low} tot {high}).")
     return " ".join(parts)
 
 
@@ -76,7 +78,8 @@ def _sentences(compared: Comparisons, item: List, gemeente: str, kind: str) -> l
     key, everywhere, plural = (item.id, gemeente, kind), (item.id, "NL00", kind), KINDS[kind][1]
     lines = [counted(compared.totals[key], compared.areas[key], f"{plural} in deze gemeente")]
     if compared.areas[everywhere] > compared.areas[key]:
-        lines.append(counted(compared.totals[everywhere], compared.areas[everywhere], f"{plural} in alle gemeenten van de lijst"))
+        where = "heel Nederland" if item.id in RESERVED else "alle gemeenten van de lijst"
+        lines.append(counted(compared.totals[everywhere], compared.areas[everywhere], f"{plural} in {where}"))
     return lines
 
 

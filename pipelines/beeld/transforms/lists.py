@@ -6,6 +6,7 @@ leaving out one core indicator at a time (`without`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from beeld.transforms.arrow import Kind, registered
 from beeld.transforms.catalog import Catalog
 from beeld.transforms.indicators import MIN_PEOPLE
 from beeld.transforms.list_members import Comparable, Listed, compared_lists
+from beeld.transforms.uncertainty import Z95
 
 OURS = ("bespreken", "grensgeval")
 """Outcomes in which the decision rule is met."""
@@ -194,8 +196,20 @@ class Agreement:
     @property
     def kappa(self) -> float | None:
         """Cohen's kappa: agreement beyond what the two totals give by chance; None where chance alone would agree always."""
-        if not self.n:
+        return (self._agreed - self._chance) / (1 - self._chance) if self.n and self._chance < 1 else None
+
+    @property
+    def margin(self) -> float | None:
+        """Half of the rough 95% interval of kappa: 1.96 √(p(1 − p)/n)/(1 − c), p the share that agrees, c by chance."""
+        if not self.n or self._chance == 1:
             return None
+        return Z95 * math.sqrt(self._agreed * (1 - self._agreed) / self.n) / (1 - self._chance)
+
+    @property
+    def _agreed(self) -> float:
+        return (self.beide + self.geen_van_beide) / self.n
+
+    @property
+    def _chance(self) -> float:
         on_list, ours = self.beide + self.alleen_lijst, self.beide + self.alleen_wij
-        chance = (on_list * ours + (self.n - on_list) * (self.n - ours)) / self.n**2
-        return ((self.beide + self.geen_van_beide) / self.n - chance) / (1 - chance) if chance < 1 else None
+        return (on_list * ours + (self.n - on_list) * (self.n - ours)) / self.n**2
