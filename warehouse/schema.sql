@@ -326,6 +326,43 @@ comment on column drempel.niveau is 'Niveau dat vanaf deze grens geldt.';
 comment on column drempel.grens is 'Score vanaf welke het niveau geldt.';
 comment on column drempel.release is 'Release die de grens berekende; latere releases nemen haar over.';
 
+create table lijst (
+  lijst      varchar primary key check (regexp_full_match(lijst, '[a-z0-9]+(-[a-z0-9]+)*')),
+  titel      varchar not null,
+  bron       varchar not null,
+  jaar       integer,
+  n_gebieden integer check (n_gebieden >= 0),
+  reden      varchar,
+  check (n_gebieden is not null or reden is not null)
+);
+comment on table lijst is 'Lijsten van anderen waar onze uitkomst naast ligt: aangeleverde lijsten, en maten van andere uitgevers (het laagste vijfde deel). Sleutel: lijst.';
+comment on column lijst.lijst is 'Naam van de lijst.';
+comment on column lijst.titel is 'Titel in gewone woorden.';
+comment on column lijst.bron is 'Wie de lijst maakte, of wie de maat publiceert.';
+comment on column lijst.jaar is 'Jaar van de lijst of van de maat; leeg als er geen cijfers zijn.';
+comment on column lijst.n_gebieden is 'Aantal gebieden van deze release op de lijst; leeg als er niet mee is vergeleken.';
+comment on column lijst.reden is 'Waarom er niet is vergeleken, of een kanttekening bij de lijst.';
+
+create table lijstvergelijking (
+  gebiedscode varchar not null,
+  lijst       varchar not null,
+  in_lijst    boolean,
+  uitkomst    varchar not null check (uitkomst in ('bespreken', 'grensgeval', 'geen_signaal', 'te_weinig_gegevens')),
+  oordeel     varchar not null check (oordeel in ('beide', 'alleen_lijst', 'alleen_wij', 'geen_van_beide', 'niet_te_vergelijken')),
+  indicator   varchar check (indicator is null or oordeel in ('alleen_lijst', 'alleen_wij')),
+  reden       varchar not null,
+  primary key (gebiedscode, lijst),
+  check (in_lijst is not null or oordeel = 'niet_te_vergelijken')
+);
+comment on table lijstvergelijking is 'Onze uitkomst naast elke lijst, voor de gebieden waar de lijst over gaat. Sleutel: gebiedscode, lijst.';
+comment on column lijstvergelijking.gebiedscode is 'Gebied; zie gebied.';
+comment on column lijstvergelijking.lijst is 'Lijst; zie lijst.';
+comment on column lijstvergelijking.in_lijst is 'Waar als het gebied op de lijst staat; leeg als de lijst over dit gebied niets zegt.';
+comment on column lijstvergelijking.uitkomst is 'Onze uitkomst; zie integraal. Bij bespreken en grensgeval is aan de beslisregel voldaan.';
+comment on column lijstvergelijking.oordeel is 'beide, alleen_lijst, alleen_wij, geen_van_beide of niet_te_vergelijken.';
+comment on column lijstvergelijking.indicator is 'Het kerncijfer zonder welk onze uitkomst gelijk zou zijn aan de lijst; leeg als er geen is of als er geen verschil is.';
+comment on column lijstvergelijking.reden is 'Het oordeel in woorden.';
+
 create table controle (
   controle    varchar primary key,
   bron        varchar not null,

@@ -182,6 +182,8 @@ def compute(
     making.compute_likeness()
     progress("target groups")
     making.compute_target_groups()
+    progress("lists of others")
+    making.compare_lists()
 
 
 def making_of(

@@ -48,7 +48,12 @@ FLOW = {
     "signalen/trend": {"cijfers/waarde"},
     "signalen/buur": {"signalen/thema_score"},
     "signalen/doelgroep": {"signalen/thema_score"},
-    "controle": {"gebied", "cijfers/waarde", *(f"signalen/{name}" for name in ("thema_score", "trend", "buur", "doelgroep"))},
+    "signalen/lijstvergelijking": {"signalen/thema_score"},
+    "controle": {
+        "gebied",
+        "cijfers/waarde",
+        *(f"signalen/{name}" for name in ("thema_score", "trend", "buur", "doelgroep", "lijstvergelijking")),
+    },
     "release": {"controle"},
 }
 

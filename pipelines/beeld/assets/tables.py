@@ -80,6 +80,15 @@ def doelgroep(run: dg.ResourceParam[Run]) -> dg.MaterializeResult[Any]:
     return built(run, lambda making: making.compute_target_groups())
 
 
+@dg.asset(key=["signalen", "lijstvergelijking"], deps=[["signalen", "thema_score"]], group_name="signalen", kinds={"duckdb"})
+def lijstvergelijking(run: dg.ResourceParam[Run]) -> dg.MaterializeResult[Any]:
+    """Our outcomes beside lists of others, and what a difference rests on (tables `lijst` and `lijstvergelijking`).
+
+    The lists stand in `transforms/lijsten/` and in `lijsten/` of the home.
+    """
+    return built(run, lambda making: making.compare_lists())
+
+
 @dg.asset(key=["release"], deps=[["controle"]], group_name="release", kinds={"duckdb", "parquet"})
 def release(context: dg.AssetExecutionContext, run: dg.ResourceParam[Run]) -> dg.MaterializeResult[Any]:
     """The published release: warehouse, Parquet, pages and manifest, complete before `current` points at it.

@@ -15,7 +15,7 @@ from typing import Any, Protocol, cast
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from beeld.profiles import likeness, method, svg, text, wording
+from beeld.profiles import likeness, list_words, method, svg, text, wording
 from beeld.profiles.elements import DIRECTIONS, Row, address, attributes, css_string, number, origin, rows, safe, sentence
 from beeld.profiles.lenses import Chapter, Coverage, Lens
 from beeld.profiles.model import Area, Figure, Profile, ReleaseData, ThemeView
@@ -160,6 +160,11 @@ def area_page(profile: Profile, site: Site, folder: Path, maps: Sequence[Picture
             ages=_ages(profile),
             cards=_cards(profile),
             verloop=timeline(shown, profile.changes, site.data.catalog.sources),
+            beside=list_words.of_area(site.data.lists, profile.area.code),
+            summaries=list_words.of_gemeente(site.data.lists, profile.area.code) if profile.area.kind == "gemeente" else [],
+            not_beside=list_words.absent(site.data.lists),
+            named=list_words.NAMED,
+            indicators=site.data.catalog.indicators,
             notes=text.unknowns(profile),
             questions=text.questions(profile),
             origins=safe("".join(origin(figure, site.data.catalog) for figure in shown)),

@@ -16,6 +16,7 @@ import duckdb
 
 from beeld.errors import UsageError
 from beeld.profiles.companions import NONE, Companions, Composition, load_companions, load_compositions
+from beeld.profiles.comparison import Comparisons, load_comparisons
 from beeld.profiles.method_data import Delivery, deliveries
 from beeld.transforms.catalog import Catalog, Indicator, Theme
 from beeld.transforms.margins import assumed
@@ -235,6 +236,8 @@ class ReleaseData:
         shown = {name: [d for d in found if d.year == self.years.get(name)] for name, found in self.deliveries.items()}
         return frozenset(name for name, found in shown.items() if any(d.values for d in found))
 
+    lists: Comparisons
+
     @cached_property
     def stale(self) -> frozenset[tuple[str, str]]:
         """The tables (bron, tabel) that could not be read when this edition was made: their last good delivery stands."""
@@ -284,6 +287,7 @@ def load_release(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> ReleaseDat
         failed_checks=_records(con, "select * from controle where not geslaagd order by ernst, controle"),
         deliveries=deliveries(con),
         compositions=load_compositions(con),
+        lists=load_comparisons(con),
     )
 
 

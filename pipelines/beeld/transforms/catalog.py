@@ -17,6 +17,7 @@ from beeld.sources.declaring import Declaration, Identifier, read_yaml, validate
 from beeld.transforms.corrections import Correction, load_corrections
 from beeld.transforms.formulas import Formula, Reference, parse
 from beeld.transforms.gate import Use, never
+from beeld.transforms.listed import SuppliedList, load_lists
 from beeld.transforms.rules import mistakes as broken_rules
 
 FAMILIES = ("inkomen", "politie", "omgeving", "lokaal")
@@ -98,6 +99,7 @@ class Catalog:
     themes: Mapping[str, Theme]
     unions: tuple[Union, ...]
     corrections: tuple[Correction, ...] = ()
+    lists: tuple[SuppliedList, ...] = ()
 
     def of_theme(self, theme: str) -> list[str]:
         """Ids of the indicators of a theme, in the order of the catalogue."""
@@ -124,7 +126,7 @@ class Catalog:
 
 
 def load_catalog(project: Path, home: Path | None = None, *, example: bool = False) -> Catalog:
-    """The catalogue of `project`, with the unions of `home/gebieden.yaml` added.
+    """The catalogue of `project`, with the unions of `home/gebieden.yaml` and the lists of `home/lijsten/` added.
 
     Raises UsageError that names file, entry and mistake: an unknown source, column or theme, a formula that is not allowed, a
     worked example that does not come out.
@@ -140,7 +142,10 @@ def load_catalog(project: Path, home: Path | None = None, *, example: bool = Fal
         _refuse_wrong(name, indicator, sources, themes, str(path))
     corrections = () if example else load_corrections(project / "sources" / "correcties.yaml", sources)
     ordered = dict(sorted(themes.items(), key=lambda item: item[1].nummer))
-    return Catalog(sources, indicators, ordered, _unions(project, home), corrections)
+    # lists of real areas mean nothing in the invented country, which has its own
+    shipped = project / "transforms" / "lijsten" / ("voorbeeld" if example else "")
+    lists = load_lists([shipped, *([home / "lijsten"] if home else [])])
+    return Catalog(sources, indicators, ordered, _unions(project, home), corrections, lists)
 
 
 def _entries(path: Path) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from beeld.transforms import (
     clusters,
     gate,
     indicators,
+    lists,
     peers,
     reallocation,
     scores,
@@ -52,6 +53,8 @@ PUBLIC_TABLES = (
     "trend",
     "weigering",
     "drempel",
+    "lijst",
+    "lijstvergelijking",
     "controle",
     "release",
 )
@@ -146,6 +149,11 @@ class Making:
         groups = target_groups.load_target_groups(self.project, self.catalog)
         rows = target_groups.compute_target_groups(self.con, self.catalog, groups)
         return {"rijen": rows, "doelgroepen": len(groups)}
+
+    def compare_lists(self) -> dict[str, int]:
+        """`lijst` and `lijstvergelijking`: our outcomes beside what others chose or measured."""
+        rows = lists.compute_lists(self.con, self.catalog)
+        return {"rijen": rows, "lijsten": self._rows("lijst")}
 
     def _pieces(self) -> list[Staged]:
         """What was staged, in the order of the declarations, whatever the order in which that happened."""

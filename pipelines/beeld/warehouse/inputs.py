@@ -20,6 +20,7 @@ from beeld.sources.odata_v3 import read_layout, read_rows
 from beeld.sources.odata_v4_lists import area_names, delivers_v4
 from beeld.transforms.catalog import Catalog
 from beeld.transforms.codes import normalise
+from beeld.transforms.listed import refuse_unknown, texts_of_lists
 from beeld.transforms.reallocation import matrix_files
 from beeld.transforms.scores import Threshold
 from beeld.warehouse.build import Release
@@ -71,6 +72,7 @@ class Inputs:
             "code": code_version(self.project),
             "gebieden.yaml": _text_of(self.home / "gebieden.yaml"),
             "omzetting": [[p.name, hashlib.sha256(p.read_bytes()).hexdigest()] for p in matrix_files(self.home)],
+            "lijsten": texts_of_lists(self.home),
             "drempels": thresholds,
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:12]
@@ -139,6 +141,7 @@ def gather_inputs(settings: Settings, options: Options, catalog: Catalog, delive
     newest = max(defining, key=lambda d: d.table.indeling_jaar or 0)
     names = region_names(newest)
     unions = {union.code: union.naam for union in catalog.unions}
+    _refuse_unknown_lists(catalog, defining, names)
     codes = tuple(dict.fromkeys(resolve_area(text, {**names, **unions}) for text in options.areas or settings.areas))
     return Inputs(
         replace(options, areas=codes),
@@ -149,6 +152,15 @@ def gather_inputs(settings: Settings, options: Options, catalog: Catalog, delive
         settings.home,
         catalog.core_digest(),
     )
+
+
+def _refuse_unknown_lists(catalog: Catalog, defining: Sequence[Delivered], newest: Mapping[str, str]) -> None:
+    """UsageError for a supplied list that names an area which its division does not have; `newest`: the newest one's names."""
+    wanted = {supplied.indeling_jaar for supplied in catalog.lists}
+    year = max(d.table.indeling_jaar or 0 for d in defining)
+    older = {number: d for d in defining if (number := d.table.indeling_jaar or 0) in wanted - {year}}
+    known = {year: newest, **{number: region_names(d) for number, d in older.items()}}
+    refuse_unknown(catalog.lists, known, year, {union.code for union in catalog.unions})
 
 
 def region_names(delivered: Delivered) -> dict[str, str]:

@@ -46,6 +46,8 @@ ORDER = {
     "trend": "gebiedscode, indicator, van, tot",
     "weigering": "indicator, gebruik",
     "drempel": "soort, thema, niveau",
+    "lijst": "lijst",
+    "lijstvergelijking": "lijst, gebiedscode",
     "controle": "controle",
     "release": "release",
 }

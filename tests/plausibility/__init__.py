@@ -1,0 +1,1 @@
+"""The plausibility report: what the outcomes are on the real figures, and whether they can be right."""
