@@ -228,6 +228,7 @@ class ReleaseData:
     sources: tuple[Mapping[str, Any], ...]
     failed_checks: tuple[Mapping[str, Any], ...]
     deliveries: Mapping[str, tuple[Delivery, ...]]
+    lists: Comparisons
     compositions: Mapping[str, Composition] = field(default_factory=dict[str, Composition])
 
     @cached_property
@@ -235,8 +236,6 @@ class ReleaseData:
         """Indicators with a value anywhere in the year that is shown."""
         shown = {name: [d for d in found if d.year == self.years.get(name)] for name, found in self.deliveries.items()}
         return frozenset(name for name, found in shown.items() if any(d.values for d in found))
-
-    lists: Comparisons
 
     @cached_property
     def stale(self) -> frozenset[tuple[str, str]]:

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from beeld.errors import UsageError
-from beeld.sources.declarations import AREA, Declaration, read_yaml, validated
+from beeld.sources.declaring import AREA, Declaration, read_yaml, validated
 from beeld.transforms.codes import UNION
 
 ListCode = Annotated[str, StringConstraints(pattern=rf"^(?:{AREA.pattern}|{UNION.pattern})$")]
