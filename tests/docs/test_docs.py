@@ -318,7 +318,7 @@ def queries() -> list[tuple[str, str]]:
 
 
 def test_policy_makers_get_ten_queries() -> None:
-    assert len([name for name, _ in queries() if name == "docs/beleidsmaker.md"]) == 11
+    assert len([name for name, _ in queries() if name == "docs/beleidsmaker.md"]) == 14
     unordered = [sql for _, sql in queries() if "order by" not in sql]
     assert unordered == []
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 from beeld.errors import ChecksFailed, UsageError
 from beeld.settings import Settings
 from beeld.transforms.catalog import Catalog, load_catalog
-from beeld.transforms.shelf import Shelf
 
 if TYPE_CHECKING:
     from beeld.refresh import Inputs, Options, Thresholds
     from beeld.sources.fetch import Delivered
+    from beeld.transforms.shelf import Shelf
     from beeld.warehouse.build import Making
 
 
@@ -145,9 +145,10 @@ class Run:
 @contextmanager
 def open_run(settings: Settings, options: Options, what: str, progress: Callable[[str], None]) -> Generator[Run]:
     """A run that holds the lock of its home until it ends; Busy when another refresh holds it."""
+    from beeld.refresh import shelf_of
     from beeld.warehouse import release
 
     with release.exclusive(settings, what), ExitStack() as stack:
         release.sweep(settings)
         catalog = load_catalog(settings.project, settings.home, example=settings.example)
-        yield Run(settings, options, catalog, progress, stack, Shelf(settings.build / "gestaged"))
+        yield Run(settings, options, catalog, progress, stack, shelf_of(settings))
