@@ -95,9 +95,9 @@ def compute_thresholds(con: duckdb.DuckDBPyConnection, catalog: Catalog, release
 
 
 def compute_signals(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> int:
-    """Fill `signaal` and `integraal` for every area.
+    """Fill `signaal` and `integraal` for every area, as the published figures give them.
 
-    Stability (METHOD.md section 8) is not computed yet, so no outcome is `bespreken`.
+    What stands of it when the figures vary is for `certainty.compute_stability`; until then `klasse` is niet_berekend.
     """
     single = [theme for theme in catalog.scored_themes if len(catalog.core(theme)) == 1]
     strengths = [name for name, theme in catalog.themes.items() if theme.kracht]
@@ -154,7 +154,7 @@ def decide(scored: Mapping[str, frozenset[str]], signals: Sequence[ThemeSignal],
     """The decision rule for one area.
 
     `scored`: theme of the rule with a score -> families of its core indicators that have a value. `signals`: those themes with
-    their level. At most `grensgeval` until stability is computed.
+    their level. The outcome is that of the published figures; stability can still lower it.
     """
     families_scored = frozenset[str]().union(*scored.values()) if scored else frozenset[str]()
     raised = [signal for signal in signals if signal.niveau in ("aandacht", "sterk")]
@@ -174,7 +174,7 @@ def decide(scored: Mapping[str, frozenset[str]], signals: Sequence[ThemeSignal],
         )
     if len(carrying) < MIN_FAMILIES:
         return Outcome("geen_signaal", len(raised), len(carrying), (*named, "één onderliggende bron"))
-    return Outcome("grensgeval", len(raised), len(carrying), (*named, "stabiliteit is nog niet berekend: ten hoogste grensgeval"))
+    return Outcome("bespreken", len(raised), len(carrying), tuple(named))
 
 
 def _outcomes(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> dict[str, Outcome]:
