@@ -73,7 +73,10 @@ def invent(
     between: float = 0.0,
     planted: Mapping[str, float] | None = None,
 ) -> Country:
-    """A country with `between` standard deviations of true differences, and `planted` ones in named areas, in every theme."""
+    """A country with `between` standard deviations of true differences; the `planted` areas lie that much above the mean instead.
+
+    A planted difference of 0 is an area like any other.
+    """
     country = lay_out(chance, buurten)
     country.columns["cbs_kwb", "aantal_inwoners"] = country.people
     effect = np.zeros(len(country.codes))
@@ -85,14 +88,13 @@ def invent(
             indicator = catalog.indicators[name]
             toward = 1.0 if indicator.richting == "ongunstig" else -1.0
             common = shared.setdefault(indicator.bron, chance.standard_normal(len(effect)))
-            differs = toward * (effect + between * chance.standard_normal(len(effect)))
+            own = np.where(effect == 0, between * chance.standard_normal(len(effect)), 0.0)
+            differs = toward * (effect + own)
             _publish(country, catalog, name, differs, toward * common, chance)
     return country
 
 
-def _publish(
-    country: Country, catalog: Catalog, name: str, differs: Array, common: Array, chance: np.random.Generator
-) -> None:
+def _publish(country: Country, catalog: Catalog, name: str, differs: Array, common: Array, chance: np.random.Generator) -> None:
     indicator = catalog.indicators[name]
     source = catalog.sources[indicator.bron]
     if indicator.foutmodel in UNIT and indicator.parsed.noemer is not None:
@@ -118,7 +120,13 @@ def _population(country: Country, reference: Reference, source: Source) -> Array
 
 
 def _publish_counts(
-    country: Country, source: Source, name: str, indicator: Indicator, differs: Array, denominator: Array, chance: np.random.Generator
+    country: Country,
+    source: Source,
+    name: str,
+    indicator: Indicator,
+    differs: Array,
+    denominator: Array,
+    chance: np.random.Generator,
 ) -> None:
     """True rates, true counts drawn from them, and each column rounded as its source does it."""
     references = indicator.parsed.teller.references

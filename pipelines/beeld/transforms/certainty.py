@@ -6,9 +6,12 @@ the published figures do not bring to a signal gets none, and its share of draws
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any
 
 import duckdb
@@ -50,15 +53,22 @@ def compute_stability(
         if universe is None:
             continue
         names = [rule.name for rule in universe.block.rules]
-        plain = random.published_scenario(universe.block.models, names)
         scenarios = random.scenarios(seed, universe.block.models, names, draws)
-        for start in range(0, len(universe.codes), block):
-            part = universe.part(start, start + block)
-            noise = random.noise(seed, part.codes, part.gemeenten, part.block.models, draws)
-            _collect(found, part, stability.shares(part.block, None, plain, np.float64), stability.shares(part.block, noise, scenarios))
+        parts = [universe.part(start, start + block) for start in range(0, len(universe.codes), block)]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for part, results in zip(parts, pool.map(run, parts, repeat(seed), repeat(scenarios)), strict=True):
+                _collect(found, part, *results)
         count += len(universe.codes)
     _write(con, found)
     return count
+
+
+def run(part: Universe, seed: str, scenarios: random.Scenarios) -> tuple[stability.Shares, stability.Shares]:
+    """The shares of a part on the published figures (one draw) and in all draws. Threads help: numpy lets go of the lock."""
+    models, names = part.block.models, [rule.name for rule in part.block.rules]
+    published = stability.shares(part.block, None, random.published_scenario(models, names))
+    noise = random.noise(seed, part.codes, part.gemeenten, models, scenarios.draws)
+    return published, stability.shares(part.block, noise, scenarios)
 
 
 def _collect(found: _Found, part: Universe, published: stability.Shares, drawn: stability.Shares) -> None:
@@ -69,8 +79,9 @@ def _collect(found: _Found, part: Universe, published: stability.Shares, drawn: 
     levels: dict[str, Texts] = {}
     for number, rule in enumerate(part.block.rules):
         there = part.block.scored[number]
-        levels[rule.name] = _levels(rule.strength, (published.signal[number], published.strong[number]),
-                                    (drawn.signal[number], drawn.strong[number]))
+        levels[rule.name] = _levels(
+            rule.strength, (published.signal[number], published.strong[number]), (drawn.signal[number], drawn.strong[number])
+        )
         found.themes["gebiedscode"] += codes[there].tolist()
         found.themes["thema"] += [rule.name] * int(there.sum())
         found.themes["niveau"] += levels[rule.name][there].tolist()
@@ -80,8 +91,11 @@ def _collect(found: _Found, part: Universe, published: stability.Shares, drawn: 
     for place, model in enumerate(part.block.models):
         number = numbers[model.theme]
         rule, there = part.block.rules[number], part.block.scored[number] & np.isfinite(model.value)
-        without = _levels(rule.strength, (published.theme_without[0][place], published.theme_without[1][place]),
-                          (drawn.theme_without[0][place], drawn.theme_without[1][place]))
+        without = _levels(
+            rule.strength,
+            (published.theme_without[0][place], published.theme_without[1][place]),
+            (drawn.theme_without[0][place], drawn.theme_without[1][place]),
+        )
         _sensitive(found, codes, (model.theme, model.name), drawn.theme_changes[place], (levels[model.theme], without), there)
         if rule.in_rule:
             other = _outcomes(published.rule_without[place], drawn.rule_without[place])
@@ -90,7 +104,11 @@ def _collect(found: _Found, part: Universe, published: stability.Shares, drawn: 
 
 
 def _sensitive(
-    found: _Found, codes: Texts, names: tuple[str, str], changes: stability.Array, now: tuple[Texts, Texts],
+    found: _Found,
+    codes: Texts,
+    names: tuple[str, str],
+    changes: stability.Array,
+    now: tuple[Texts, Texts],
     there: npt.NDArray[np.bool_],
 ) -> None:
     """Rows of `gevoeligheid`: only where taking the indicator away changes a draw or the outcome."""

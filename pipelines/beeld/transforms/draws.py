@@ -1,14 +1,14 @@
 """Random numbers of the stability of signals (METHOD.md section 8), a stream per area, and the error models that use them.
 
-The numbers of an area derive from the inputs, the method version and the code of that area alone: neither the other areas, nor the
-size of a block, nor the order of work can change them. What is the same for all areas in one draw (weights, the indicator that is
-dropped, the shift of the thresholds) comes from a stream of its own, and so does the direction of rounding of a gemeente and topic.
+The numbers of an area derive from the inputs, the method version and the code of that area alone: neither the other areas, nor
+the size of a block, nor the order of work can change them. What is the same for all areas in one draw (weights, the indicator that
+is dropped, the shift of the thresholds) comes from a stream of its own, and so does the direction of rounding of a gemeente.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -54,6 +54,12 @@ class ErrorModel:
     shared: str | None
     """Source whose modelled figures share an error."""
 
+    @property
+    def ranked(self) -> Array:
+        """The published figures as they are ordered: higher is a higher score; logarithms where the error is on that scale."""
+        with np.errstate(divide="ignore"):
+            return self.sign * (np.log(self.value) if self.model == "lognormaal" else self.value)
+
     def of(self, areas: npt.NDArray[np.intp]) -> ErrorModel:
         """The same model for these areas."""
         return replace(
@@ -92,7 +98,7 @@ class Noise:
     common: Array
     """A x sources x B: the shared error of the modelled figures of a source, standard normal."""
     gammas: Array
-    """A x (2 per indicator that is a count) x B: gamma variates of the posteriors of counts."""
+    """A x rows of Layout.gammas x B: gamma variates of the posteriors of counts."""
     rounding: Array
     """A x rounded topics x B: rounding error of one cell, its sign common to gemeente and topic where the base is 5."""
 
@@ -103,7 +109,8 @@ class Layout:
 
     normal: tuple[str, ...]
     common: tuple[str, ...]
-    counted: tuple[str, ...]
+    gammas: tuple[tuple[str, str], ...]
+    """Indicator with "y" for its count, and for a part of a denominator "n" for the rest of it."""
     topics: tuple[tuple[str, int], ...]
     """Rounded column with its base."""
 
@@ -113,7 +120,7 @@ def layout_of(models: Sequence[ErrorModel]) -> Layout:
     return Layout(
         tuple(sorted(m.name for m in models if m.model in ("normaal", "lognormaal"))),
         tuple(sorted({m.shared for m in models if m.shared is not None})),
-        tuple(sorted(m.name for m in models if m.model in ("binomiaal", "poisson"))),
+        tuple(sorted((m.name, part) for m in models for part in {"binomiaal": "ny", "poisson": "y"}.get(m.model, ""))),
         tuple(sorted({topic for m in models for topic in m.topics})),
     )
 
@@ -149,8 +156,7 @@ def published_scenario(models: Sequence[ErrorModel], themes: Sequence[str]) -> S
 def noise(seed: str, codes: Sequence[str], gemeenten: Sequence[str], models: Sequence[ErrorModel], draws: int) -> Noise:
     """The random numbers of these areas (and of the gemeente of each); `models` hold the figures of the same areas."""
     layout = layout_of(models)
-    by_name = {m.name: m for m in models}
-    shapes = _gamma_shapes([by_name[name] for name in layout.counted], len(codes))
+    shapes = _gamma_shapes({m.name: m for m in models}, layout, len(codes))
     count = len(codes)
     normals = np.empty((count, len(layout.normal), draws), dtype=np.float32)
     common = np.empty((count, len(layout.common), draws), dtype=np.float32)
@@ -170,16 +176,15 @@ def noise(seed: str, codes: Sequence[str], gemeenten: Sequence[str], models: Seq
     return Noise(normals, common, gammas, rounding)
 
 
-def _gamma_shapes(counted: Sequence[ErrorModel], areas: int) -> Array:
-    """y + 1/2 and n - y + 1/2 per indicator, areas first; 1 where there is no figure, so that the stream stays the same."""
-    columns: list[Array] = []
-    for model in counted:
+def _gamma_shapes(models: Mapping[str, ErrorModel], layout: Layout, areas: int) -> Array:
+    """y + 1/2 and n - y + 1/2 per area; 1 where there is no figure, so that the stream of random numbers stays in step."""
+    shapes = np.ones((areas, len(layout.gammas)), dtype=np.float32)
+    for row, (name, part) in enumerate(layout.gammas):
+        model = models[name]
         y = np.clip(model.count, 0, model.denominator) if model.model == "binomiaal" else model.count
-        columns += [y + 0.5, model.denominator - y + 0.5 if model.model == "binomiaal" else np.ones(areas)]
-    if not columns:
-        return np.empty((areas, 0), dtype=np.float32)
-    shapes = np.stack(columns, axis=1)
-    return np.where(shapes > 0, shapes, 1.0).astype(np.float32)
+        shape = y + 0.5 if part == "y" else model.denominator - y + 0.5
+        shapes[:, row] = np.where(shape > 0, shape, 1.0)
+    return shapes
 
 
 def _signs(seed: str, gemeente: str, layout: Layout, draws: int) -> Array:
@@ -195,29 +200,25 @@ def _rounding_errors(steps: npt.NDArray[np.uint8], signs: Array, layout: Layout)
 
 
 def drawn(model: ErrorModel, noise: Noise, layout: Layout, kind: type[np.floating] = np.float32) -> Array:
-    """The figure of each area in each draw (A x B), oriented so that higher is a higher score; A x 1 where nothing is disturbed.
+    """The figure of each area in each draw (A x B), on the scale of ErrorModel.ranked; A x 1 where nothing is disturbed.
 
     Counts are drawn from the posterior of the published count, then the rounding error is added; a count is never below 0, and
     not above its denominator where it is part of it.
     """
-    value, spread = model.value[:, None].astype(kind), model.spread[:, None].astype(kind)
-    sign = kind(model.sign)
+    value, spread, sign = model.ranked[:, None].astype(kind), model.spread[:, None].astype(kind), kind(model.sign)
     match model.model:
         case "vast":
-            return sign * value
-        case "normaal":
-            return sign * (value + spread * _errors(model, noise, layout, kind))
-        case "lognormaal":
-            return sign * (value * np.exp(spread * noise.normals[:, layout.normal.index(model.name)].astype(kind)))
+            return value
+        case "normaal" | "lognormaal":
+            return value + sign * spread * _errors(model, noise, layout, kind)
         case "telling":
-            return sign * np.maximum(value + _rounding(model, noise, layout, kind), 0)
+            return sign * np.maximum(sign * value + _rounding(model, noise, layout, kind), 0)
         case "binomiaal" | "poisson":
-            row = 2 * layout.counted.index(model.name)
-            first = noise.gammas[:, row].astype(kind)
+            count = noise.gammas[:, layout.gammas.index((model.name, "y"))].astype(kind, copy=False)
             denominator = model.denominator[:, None].astype(kind)
             if model.model == "binomiaal":
-                first = denominator * (first / (first + noise.gammas[:, row + 1].astype(kind)))
-            count = first + _rounding(model, noise, layout, kind) if model.topics else first
+                count = denominator * (count / (count + noise.gammas[:, layout.gammas.index((model.name, "n"))]))
+            count = count + _rounding(model, noise, layout, kind) if model.topics else count
             count = np.clip(count, 0, denominator) if model.model == "binomiaal" else np.maximum(count, 0)
             return count * (kind(model.factor) * sign / denominator)
 

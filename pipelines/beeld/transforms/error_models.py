@@ -18,7 +18,8 @@ from beeld.transforms.draws import Array, ErrorModel, Model
 from beeld.transforms.stability import Block, Reference, ThemeRule
 from beeld.transforms.uncertainty import Z95, posterior_error, rounds, shrink
 
-Rows = Mapping[str, npt.NDArray[Any]]
+Rows = Mapping[str, Any]
+"""Columns as DuckDB gives them: numpy arrays, masked where a cell is empty."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,9 @@ def seed_of(con: duckdb.DuckDBPyConnection, method_version: str) -> str:
     return hashlib.sha256("\0".join((method_version, *(row[0] for row in rows))).encode()).hexdigest()
 
 
-def read_universe(con: duckdb.DuckDBPyConnection, catalog: Catalog, kind: str) -> Universe | None:
+def read_universe(
+    con: duckdb.DuckDBPyConnection, catalog: Catalog, kind: str, precision: type[np.floating] = np.float32
+) -> Universe | None:
     """The areas of one kind with error models, reference sets, thresholds and medians, after compute_signals; None without any."""
     areas = con.execute(
         """select gebiedscode, coalesce(gemeentecode, '') as gemeente, coalesce(stedelijkheid, 0) as klasse
@@ -75,7 +78,8 @@ def read_universe(con: duckdb.DuckDBPyConnection, catalog: Catalog, kind: str) -
             rows = _cells(con, name, kind)
             model = _model(catalog, name, kind, rows, np.array([place[code] for code in rows["gebiedscode"]], dtype=int), classes)
             models.append(model)
-            references.append(_references(model, classes if catalog.indicators[name].percentiel == "stedelijkheid" else None))
+            by_class = classes if catalog.indicators[name].percentiel == "stedelijkheid" else None
+            references.append(_references(model, by_class, precision))
     rules = _rules(con, catalog, kind)
     medians, scored = _medians(con, kind, themes, place)
     gemeenten = tuple(str(gemeente) for gemeente in areas["gemeente"])
@@ -172,30 +176,36 @@ def _shrunk_error(counts: Array, people: Array, classes: npt.NDArray[np.intp]) -
     return found
 
 
-def _spread_out(cells: npt.NDArray[Any], places: npt.NDArray[np.intp], size: int) -> Array:
+def _spread_out(cells: Any, places: npt.NDArray[np.intp], size: int) -> Array:
     """The cells at their places among all areas; NaN elsewhere and where the cell is empty."""
     found = np.full(size, np.nan)
     found[places] = np.ma.filled(np.ma.asarray(cells, dtype=float), np.nan)
     return found
 
 
-def _references(model: ErrorModel, classes: npt.NDArray[np.intp] | None) -> tuple[Reference | None, ...]:
+def _references(
+    model: ErrorModel, classes: npt.NDArray[np.intp] | None, precision: type[np.floating]
+) -> tuple[Reference | None, ...]:
     """The reference set of every area: all of them, or those of its class (none for an area without a class)."""
-    oriented = model.sign * model.value
+    oriented = model.ranked
     if classes is None:
-        known = oriented[np.isfinite(oriented)]
-        return ((Reference.of(known) if len(known) else None),) * len(oriented)
+        known = oriented[~np.isnan(oriented)]
+        return ((Reference.of(known, precision) if len(known) else None),) * len(oriented)
     sets: dict[int, Reference | None] = {0: None}
     for number in np.unique(classes[classes > 0]):
-        known = oriented[(classes == number) & np.isfinite(oriented)]
-        sets[int(number)] = Reference.of(known) if len(known) else None
+        known = oriented[(classes == number) & ~np.isnan(oriented)]
+        sets[int(number)] = Reference.of(known, precision) if len(known) else None
     return tuple(sets[int(number)] for number in classes)
 
 
 def _rules(con: duckdb.DuckDBPyConnection, catalog: Catalog, kind: str) -> tuple[ThemeRule, ...]:
     """Thresholds per theme; a theme without one can have no signal."""
-    bounds = {(thema, niveau): grens for thema, niveau, grens in con.execute(
-        "select thema, niveau, grens from drempel where soort = ? order by thema, niveau", [kind]).fetchall()}
+    bounds = {
+        (thema, niveau): grens
+        for thema, niveau, grens in con.execute(
+            "select thema, niveau, grens from drempel where soort = ? order by thema, niveau", [kind]
+        ).fetchall()
+    }
     found: list[ThemeRule] = []
     for name in catalog.scored_themes:
         theme = catalog.themes[name]

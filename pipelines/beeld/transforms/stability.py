@@ -1,7 +1,7 @@
 """How often a signal and the decision rule hold when the figures and the choices vary: METHOD.md section 8, arithmetic only.
 
-Areas are independent given the scenarios: percentiles are looked up in the reference distribution of the published figures, and the
-median of the gemeente is the published one. So work and memory are those of one block of areas, and the cost is linear in areas.
+Areas are independent given the scenarios: percentiles are looked up in the reference distribution of the published figures, and
+the median of the gemeente is the published one. So work and memory are those of one block of areas, and the cost is linear in areas.
 """
 
 from __future__ import annotations
@@ -21,6 +21,10 @@ EQUAL = 1e-6
 """Scores nearer than this are equal: figures that nothing disturbs may differ from a median or bound in the last bit only."""
 
 
+MOST_KEYS = 8
+"""Keys in one bucket from which a binary search is as quick."""
+
+
 @dataclass(frozen=True)
 class Reference:
     """The published distribution of one indicator in one reference set."""
@@ -31,6 +35,8 @@ class Reference:
     """Share of the areas below a figure that lies just under key i (one more than keys)."""
     at: Array
     """Mid-rank percentile of key i (one more than keys, the last never used)."""
+    buckets: tuple[float, float, npt.NDArray[np.intp], int] | None
+    """Lowest key, buckets per unit, number of keys below each bucket, most keys in one; None where keys lie too unevenly."""
 
     @classmethod
     def of(cls, values: Array, kind: type[np.floating] = np.float32) -> Reference:
@@ -38,12 +44,44 @@ class Reference:
         keys, counts = np.unique(values.astype(kind), return_counts=True)
         below = np.concatenate([[0], np.cumsum(counts)])
         at = np.append(below[:-1] + counts / 2, len(values))
-        return cls(np.append(keys, kind(np.inf)), (below / len(values)).astype(kind), (at / len(values)).astype(kind))
+        shares = (below / len(values)).astype(kind), (at / len(values)).astype(kind)
+        return cls(np.append(keys, kind(np.inf)), *shares, _buckets(keys))
 
     def percentile(self, figures: Array) -> Array:
         """Mid-rank percentile of figures of any shape: (r - 0.5)/N of a published one, the share below of one in between."""
-        places = np.searchsorted(self.keys[:-1], figures)
-        return np.where(self.keys[places] == figures, self.at[places], self.before[places])
+        figures = figures.astype(self.keys.dtype, copy=False)
+        places = self._places(figures)
+        return np.where(self.keys.take(places) == figures, self.at.take(places), self.before.take(places))
+
+    def _places(self, figures: Array) -> npt.NDArray[np.intp]:
+        """`searchsorted(keys, figures)`; through buckets it takes a sixth of the time, because it does not branch."""
+        if self.buckets is None:
+            return np.searchsorted(self.keys[:-1], figures)
+        low, scale, first, most = self.buckets
+        places = first.take(_bucket(figures, low, scale, len(first)))
+        for _ in range(most):
+            places += self.keys.take(places) < figures
+        return places
+
+
+def _bucket(figures: Array, low: float, scale: float, count: int) -> npt.NDArray[np.intp]:
+    """The bucket of each figure. Every step keeps the order of figures, also in rounding: what lies in an earlier one is less."""
+    kind = figures.dtype.type
+    found = (figures - kind(low)) * kind(scale)
+    return np.clip(found, 0, count - 1, out=found).astype(np.intp)
+
+
+def _buckets(keys: Array) -> tuple[float, float, npt.NDArray[np.intp], int] | None:
+    finite = keys[np.isfinite(keys)]
+    if len(finite) < 2:
+        return None
+    low, width = float(finite[0]), float(finite[-1] - finite[0])
+    for count in (1 << 12, 1 << 16):
+        scale = (count - 1) / width
+        held = np.bincount(_bucket(keys, low, scale, count), minlength=count)
+        if held.max() <= (MOST_KEYS if count > 1 << 12 else 1):
+            return low, scale, np.concatenate([[0], np.cumsum(held)[:-1]]).astype(np.intp), int(held.max())
+    return None
 
 
 @dataclass(frozen=True)
@@ -98,6 +136,21 @@ class Shares:
     too_little: Flags
     """Indicators x areas: without it too few themes or families have a score for the rule."""
 
+    @classmethod
+    def empty(cls, themes: int, indicators: int, areas: int) -> Shares:
+        """All shares 0."""
+        per_theme, per_indicator = (themes, areas), (indicators, areas)
+        return cls(
+            signal=np.zeros(per_theme),
+            strong=np.zeros(per_theme),
+            rule=np.zeros(areas),
+            theme_changes=np.zeros(per_indicator),
+            theme_without=(np.zeros(per_indicator), np.zeros(per_indicator)),
+            rule_changes=np.zeros(per_indicator),
+            rule_without=np.zeros(per_indicator),
+            too_little=np.zeros(per_indicator, dtype=np.bool_),
+        )
+
 
 @dataclass
 class _Theme:
@@ -124,16 +177,7 @@ def shares(block: Block, noise: Noise | None, scenarios: Scenarios, kind: type[n
     """Run every draw for the areas of a block; without noise the published figures as they are."""
     percentiles, present = _percentiles(block, noise, kind)
     themes = [_theme(block, number, percentiles, present, scenarios, kind) for number in range(len(block.rules))]
-    count, areas = len(block.models), block.scored.shape[1]
-    found = Shares(
-        *(np.zeros((len(themes), areas)) for _ in range(2)),
-        np.zeros(areas),
-        np.zeros((count, areas)),
-        (np.zeros((count, areas)), np.zeros((count, areas))),
-        np.zeros((count, areas)),
-        np.zeros((count, areas)),
-        np.zeros((count, areas), dtype=np.bool_),
-    )
+    found = Shares.empty(len(themes), len(block.models), block.scored.shape[1])
     levels = [_levels(block, number, theme, scenarios, None, kind) for number, theme in enumerate(themes)]
     tally = _Tally.of(block, themes, levels)
     holds = tally.holds()
@@ -162,7 +206,7 @@ def _percentiles(block: Block, noise: Noise | None, kind: type[np.floating]) -> 
     found: list[Array] = []
     present = np.zeros((len(block.models), block.scored.shape[1]), dtype=np.bool_)
     for place, model in enumerate(block.models):
-        figures = model.sign * model.value[:, None].astype(kind) if noise is None else drawn(model, noise, layout, kind)
+        figures = model.ranked[:, None].astype(kind) if noise is None else drawn(model, noise, layout, kind)
         outcome = np.zeros(figures.shape, dtype=kind)
         for reference, rows in _by_reference(block.references[place]):
             chosen = rows[np.isfinite(model.value[rows])]
@@ -186,7 +230,7 @@ def _by_reference(references: Sequence[Reference | None]) -> list[tuple[Referenc
 def _theme(
     block: Block, number: int, percentiles: Sequence[Array], present: Flags, scenarios: Scenarios, kind: type[np.floating]
 ) -> _Theme:
-    """Weighted sum of the percentiles of a theme; what is dropped has no weight, only where the area has three figures or more."""
+    """Weighted sum of the percentiles of a theme; what is dropped has no weight, where the area has three figures or more."""
     rule = block.rules[number]
     places = [place for place, model in enumerate(block.models) if model.theme == rule.name]
     own = present[places]
@@ -219,7 +263,9 @@ def _levels(
         score = total / weight
     shift = scenarios.shifts[number].astype(kind)
     median = np.where(np.isnan(block.medians[number]), -np.inf, block.medians[number]).astype(kind)[:, None]
-    allowed = able[:, None] & (score >= median - kind(EQUAL)) if not rule.strength else np.broadcast_to(able[:, None], score.shape)
+    allowed = (
+        able[:, None] & (score >= median - kind(EQUAL)) if not rule.strength else np.broadcast_to(able[:, None], score.shape)
+    )
     signal = allowed & (score >= kind(rule.attention - EQUAL) + shift)
     if not rule.can_be_strong(0 if without is None else 1):
         return signal, np.zeros_like(signal)
@@ -236,7 +282,8 @@ def _too_little(block: Block, themes: Sequence[_Theme], present: Flags, lost: in
         for own in themes[number].places:
             family = block.models[own].family
             if family and own != place:
-                families[family] = families.get(family, np.zeros(scored.shape[1], np.bool_)) | (scored[number] & present[own])
+                here = scored[number] & present[own]
+                families[family] = families[family] | here if family in families else here
     count = sum((there.astype(int) for there in families.values()), np.zeros(scored.shape[1], int))
     return (scored[rule].sum(axis=0) < MIN_THEMES) | (count < MIN_FAMILIES)
 

@@ -25,7 +25,7 @@ def rounding_variance(base: int | None, cells: int = 1) -> float:
 def rounds(base: int | None, kind: str) -> bool:
     """Are counts of this kind of area rounded to `base`? To 5 only those of buurten and wijken; to 10 (bijstand) at every level.
 
-    METHOD.md names buurten and wijken only; in the tables the bijstand of every gemeente is a multiple of 10 too (docs/methode.md).
+    METHOD.md names buurten and wijken only; in the tables the bijstand of gemeenten is a multiple of 10 too (docs/methode.md).
     """
     return base == 10 or (base == 5 and kind in ("buurt", "wijk"))
 

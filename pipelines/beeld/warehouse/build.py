@@ -105,7 +105,7 @@ class Making:
         return {"rijen": rows, "indicatoren": self._rows("indicator")}
 
     def compute_scores(self) -> dict[str, int]:
-        """`thema_score`, `drempel`, `signaal` and `integraal`."""
+        """`thema_score`, `drempel`, `signaal`, `integraal` and `gevoeligheid`."""
         areas_with_outcome = build_scores(self.con, self.catalog, self.project, self.release.id, self.carried)
         return {"rijen": self._rows("thema_score"), "signalen": self._rows("signaal"), "gebieden": areas_with_outcome}
 
