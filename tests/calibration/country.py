@@ -45,6 +45,9 @@ class Country:
     classes: npt.NDArray[np.int64]
     columns: dict[tuple[str, str], Array] = field(default_factory=dict[tuple[str, str], Array])
     truth: dict[str, Array] = field(default_factory=dict[str, Array])
+    expected: dict[str, Array] = field(default_factory=dict[str, Array])
+    """Counts that the true rates let expect."""
+    rare: float = 1.0
 
 
 def lay_out(chance: np.random.Generator, buurten: int) -> Country:
@@ -72,12 +75,14 @@ def invent(
     *,
     between: float = 0.0,
     planted: Mapping[str, float] | None = None,
+    rare: float = 1.0,
 ) -> Country:
     """A country with `between` standard deviations of true differences; the `planted` areas lie that much above the mean instead.
 
-    A planted difference of 0 is an area like any other.
+    A planted difference of 0 is an area like any other. `rare` multiplies every rate, for small counts.
     """
     country = lay_out(chance, buurten)
+    country.rare = rare
     country.columns["cbs_kwb", "aantal_inwoners"] = country.people
     effect = np.zeros(len(country.codes))
     for code, size in (planted or {}).items():
@@ -131,13 +136,14 @@ def _publish_counts(
     """True rates, true counts drawn from them, and each column rounded as its source does it."""
     references = indicator.parsed.teller.references
     if indicator.foutmodel == "binomiaal":
-        odds = RATE / (1 - RATE) * np.exp(UNIT["binomiaal"] * differs)
+        odds = country.rare * RATE / (1 - RATE) * np.exp(UNIT["binomiaal"] * differs)
         rate = odds / (1 + odds)
         counts = chance.binomial(denominator.astype(int), rate).astype(float)
     else:
-        rate = CRIME * np.exp(UNIT["poisson"] * differs)
+        rate = country.rare * CRIME * np.exp(UNIT["poisson"] * differs)
         counts = chance.poisson(denominator * rate).astype(float)
     country.truth[name] = indicator.parsed.factor * rate
+    country.expected[name] = denominator * rate
     parts = [np.floor(counts / len(references))] * (len(references) - 1)
     parts.append(counts - sum(parts, np.zeros(len(counts))))
     for reference, part in zip(references, parts, strict=True):
@@ -168,7 +174,9 @@ def frame(country: Country, source: Source) -> pd.DataFrame:
         "getypeerd": False,
     }
     for name in _delivered(country, source):
-        found |= {name: country.columns[source.bron, name], f"{name}_status": "ok"}
+        figures = country.columns[source.bron, name]
+        missing = np.isnan(figures)
+        found |= {name: pd.array(figures, dtype="Float64"), f"{name}_status": np.where(missing, "onbekend", "ok")}
     if source.gebieden:
         found |= {"stedelijkheid": country.classes, "stedelijkheid_status": "ok"}
     return pd.DataFrame(found)

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from tests.indicatoren import second_scores
+from tests.indicatoren.second_scores import SAME
 
 FEWEST_PEOPLE = 200
 RULE = ("armoede", "cohesie", "eenzaamheid", "psychisch", "veiligheid", "werk")
@@ -224,11 +225,11 @@ def levels(database: Database, scores: pd.DataFrame, bounds: dict[tuple[str, str
     for row in national.itertuples():
         level = "geen"
         if row.thema == STRENGTH:
-            level = "kracht" if row.score >= bounds[(row.soort, row.thema, "kracht")] else "geen"
-        elif row.score >= medians[(row.soort, row.gemeentecode, row.thema)]:
-            if row.score >= bounds[(row.soort, row.thema, "aandacht")]:
+            level = "kracht" if row.score >= bounds[(row.soort, row.thema, "kracht")] - SAME else "geen"
+        elif row.score >= medians[(row.soort, row.gemeentecode, row.thema)] - SAME:
+            if row.score >= bounds[(row.soort, row.thema, "aandacht")] - SAME:
                 level = "aandacht"
-            if row.score >= bounds[(row.soort, row.thema, "sterk")] and row.n_totaal > 1:
+            if row.score >= bounds[(row.soort, row.thema, "sterk")] - SAME and row.n_totaal > 1:
                 level = "sterk"
         found[(row.gebiedscode, row.thema)] = level
     return found
@@ -242,7 +243,7 @@ def outcomes(database: Database, signals: dict[tuple[str, str], str]) -> dict[st
     for row in ranked.itertuples():
         if row.familie in INDEPENDENT:
             present.setdefault((row.gebiedscode, row.thema), set()).add(row.familie)
-            if row.p >= 0.80:
+            if row.p >= 0.80 - SAME:
                 carrying.setdefault((row.gebiedscode, row.thema), set()).add(row.familie)
     found: dict[str, tuple[str, int, int]] = {}
     for code in database.areas.loc[database.areas["soort"] != "land", "gebiedscode"]:

@@ -155,7 +155,8 @@ def _write(con: duckdb.DuckDBPyConnection, found: _Found) -> None:
         con.execute(
             """insert into gevoeligheid by name
             select gebiedscode, thema, indicator, aandeel, uitkomst_zonder from gevoelig
-            where thema <> 'integraal' or gebiedscode in (select gebiedscode from integraal where uitkomst <> 'te_weinig_gegevens')
+            where thema <> 'integraal'
+              or gebiedscode in (select gebiedscode from integraal where uitkomst <> 'te_weinig_gegevens')
             order by gebiedscode, thema, indicator"""
         )
     with registered(con, "doorgerekend", rules):
@@ -163,7 +164,7 @@ def _write(con: duckdb.DuckDBPyConnection, found: _Found) -> None:
 
 
 def _rewrite(con: duckdb.DuckDBPyConnection, table: str, query: str) -> None:
-    """Replace the rows of a table by those of a query over it; rows that are updated in place would be checked against themselves."""
+    """Replace the rows of a table by those of a query over it; DuckDB would hold rows updated in place against themselves."""
     con.execute(f"create or replace temporary table vervangend as {query}", {"stevig": FIRM, "onzeker": UNSURE})
     con.execute(f"delete from {table}")
     con.execute(f"insert into {table} by name select * from vervangend order by all")
@@ -172,7 +173,7 @@ def _rewrite(con: duckdb.DuckDBPyConnection, table: str, query: str) -> None:
 
 _SIGNALS = """
 select s.gebiedscode, s.thema, d.niveau,
-  case when d.niveau = 'geen' and d.deel <= 1 - $stevig then 'stevig'
+  case when d.niveau = 'geen' and 1 - d.deel >= $stevig then 'stevig'
     when d.niveau = 'sterk' and d.deel_sterk >= $stevig then 'stevig'
     when d.niveau in ('aandacht', 'kracht') and d.deel >= $stevig then 'stevig'
     else 'onzeker' end as klasse,

@@ -1,8 +1,8 @@
 """Random numbers of the stability of signals (METHOD.md section 8), a stream per area, and the error models that use them.
 
 The numbers of an area derive from the inputs, the method version and the code of that area alone: neither the other areas, nor
-the size of a block, nor the order of work can change them. What is the same for all areas in one draw (weights, the indicator that
-is dropped, the shift of the thresholds) comes from a stream of its own, and so does the direction of rounding of a gemeente.
+the size of a block, nor the order of work can change them. What is the same for all areas in one draw (weights, the indicator
+that is dropped, the shift of the thresholds) comes from a stream of its own; so does the direction of rounding of a gemeente.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class Noise:
 
 @dataclass(frozen=True)
 class Layout:
-    """Which row of Noise belongs to which indicator; everything in order of name, so that the order of the catalogue is nothing."""
+    """Which row of Noise belongs to which indicator; all in order of name, so that the order of the catalogue is nothing."""
 
     normal: tuple[str, ...]
     common: tuple[str, ...]

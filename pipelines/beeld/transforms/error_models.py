@@ -59,7 +59,10 @@ def seed_of(con: duckdb.DuckDBPyConnection, method_version: str) -> str:
 def read_universe(
     con: duckdb.DuckDBPyConnection, catalog: Catalog, kind: str, precision: type[np.floating] = np.float32
 ) -> Universe | None:
-    """The areas of one kind with error models, reference sets, thresholds and medians, after compute_signals; None without any."""
+    """The areas of one kind with error models, reference sets, thresholds and medians; None without any.
+
+    After compute_signals. `precision` is that of the percentiles and of every draw.
+    """
     areas = con.execute(
         """select gebiedscode, coalesce(gemeentecode, '') as gemeente, coalesce(stedelijkheid, 0) as klasse
         from werk.deelnemer where soort = ? order by gebiedscode""",
@@ -179,7 +182,8 @@ def _shrunk_error(counts: Array, people: Array, classes: npt.NDArray[np.intp]) -
 def _spread_out(cells: Any, places: npt.NDArray[np.intp], size: int) -> Array:
     """The cells at their places among all areas; NaN elsewhere and where the cell is empty."""
     found = np.full(size, np.nan)
-    found[places] = np.ma.filled(np.ma.asarray(cells, dtype=float), np.nan)
+    numbers: Any = np.ma
+    found[places] = numbers.filled(numbers.asarray(cells, dtype=float), np.nan)
     return found
 
 
@@ -220,7 +224,7 @@ def _medians(
 ) -> tuple[Array, npt.NDArray[np.bool_]]:
     """Themes x areas: published median of the gemeente, and whether the theme has a score.
 
-    A gemeente has no median of gemeenten, and an area that is alone in its gemeente would be held against itself: no median there.
+    A gemeente has no median of gemeenten, and an area that is alone in its gemeente would be held against itself: no median.
     """
     rows = con.execute(
         """select s.gebiedscode, s.thema, quantile_cont(s.score, 0.5) over g as mediaan, count(*) over g as aantal

@@ -1,7 +1,7 @@
 """How often a signal and the decision rule hold when the figures and the choices vary: METHOD.md section 8, arithmetic only.
 
 Areas are independent given the scenarios: percentiles are looked up in the reference distribution of the published figures, and
-the median of the gemeente is the published one. So work and memory are those of one block of areas, and the cost is linear in areas.
+the median of the gemeente is the published one. So work and memory are those of one block of areas, and cost is linear in areas.
 """
 
 from __future__ import annotations
@@ -13,12 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from beeld.transforms.draws import DROP_FROM, Array, ErrorModel, Layout, Noise, Scenarios, drawn, layout_of
-from beeld.transforms.scores import CARRIED, MIN_FAMILIES, MIN_STRONG, MIN_THEMES, SHARE_NEEDED
+from beeld.transforms.scores import CARRIED, EQUAL, MIN_FAMILIES, MIN_STRONG, MIN_THEMES, SHARE_NEEDED
 
 Flags = npt.NDArray[np.bool_]
-
-EQUAL = 1e-6
-"""Scores nearer than this are equal: figures that nothing disturbs may differ from a median or bound in the last bit only."""
 
 
 MOST_KEYS = 8
