@@ -178,7 +178,10 @@ def percentiles(cells: pd.DataFrame, reference: str) -> pd.DataFrame:
         keep = (cells["aard"] != "afstand") | cells["stedelijkheid"].notna()
         group = kind.where(cells["aard"] != "afstand", kind + urban)
     elif reference == "gemeente":
-        keep, group = cells["soort"] != "gemeente", kind + cells["gemeentecode"].astype(str)
+        distance = cells["aard"] == "afstand"
+        keep = (cells["soort"] != "gemeente") & (~distance | cells["stedelijkheid"].notna())
+        town = kind + cells["gemeentecode"].astype(str)
+        group = town.where(~distance, town + "/" + urban)
     else:
         keep, group = cells["stedelijkheid"].notna(), kind + urban
     chosen = cells[keep].assign(groep=group[keep])

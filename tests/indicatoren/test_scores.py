@@ -68,6 +68,17 @@ def test_distances_are_compared_within_the_class_of_urbanity(catalog: Catalog, p
     assert list(scoring.percentiles(database, "aandeel_eenzaam").values()) == [0.125, 0.375, 0.625, 0.875]
 
 
+def test_distances_within_a_gemeente_are_compared_within_their_class_too(catalog: Catalog, project: Path, database: Con) -> None:
+    """METHOD.md 4: "Distances: within the stedelijkheid class", in every reference set; without a class in none."""
+    core = scoring.with_core(catalog, {"voorzieningen": ["afstand_huisarts"]})
+    codes = buurten(5)
+    scoring.insert_areas(database, codes, classes=dict(zip(codes, [1, 1, 5, 5, 5], strict=True)))
+    database.execute("update gebied set stedelijkheid = null where gebiedscode = ?", [codes[4]])
+    scoring.compute(database, core, project, {"afstand_huisarts": dict(zip(codes, [0.5, 0.6, 3.0, 4.0, 9.0], strict=True))})
+    for reference in ("nl", "gemeente", "stedelijkheid"):
+        assert list(scoring.percentiles(database, "afstand_huisarts", reference).values()) == [0.25, 0.75, 0.25, 0.75]
+
+
 def test_every_reference_set_is_its_own(catalog: Catalog, project: Path, database: Con) -> None:
     core = scoring.with_core(catalog, {"eenzaamheid": ["aandeel_eenzaam"]})
     one, two, other = "BU00140000", "BU00140001", "BU00150000"

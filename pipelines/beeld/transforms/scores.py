@@ -133,7 +133,8 @@ def compute_signals(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> int:
             'score ' || replace(printf('%.2f', score), '.', ',') || ', grens '
               || replace(printf('%.2f', coalesce(kracht, aandacht)), '.', ','),
             n_gebruikt || ' van ' || n_totaal || ' kernindicatoren',
-            case when niveau = 'geen' and score >= aandacht - $gelijk then 'lager dan de helft van de gebieden in de gemeente' end,
+            case when niveau = 'geen' and score >= aandacht - $gelijk
+              then 'lager dan de helft van de gebieden in de gemeente' end,
             case when niveau = 'aandacht' and score >= sterk - $gelijk then 'één kernindicator: ten hoogste aandacht' end],
             r -> r is not null)
         from bepaald order by gebiedscode, thema""",
