@@ -48,6 +48,7 @@ REVIEWED: dict[str, str] = {
     "transforms/trends.py:_make_pairs": FIXED,
     "transforms/trends.py:_register": FIXED,
     "transforms/trends.py:_test_pairs": FIXED,
+    "transforms/certainty.py:_rewrite": FIXED,
     "transforms/basis.py:create_basis": NAMES,
     "transforms/corrections.py:_apply": NAMES,
     "transforms/corrections.py:_delivered": NAMES,
