@@ -8,7 +8,7 @@ import pytest
 
 from beeld.settings import project_folder
 from beeld.transforms.catalog import Catalog, Indicator, load_catalog
-from beeld.transforms.unions import Part, combine, coverage, standard_error
+from beeld.transforms.unions import Combined, Part, combine, coverage, standard_error
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +99,14 @@ def test_a_union_just_outside_its_range_still_has_a_valid_interval(catalog: Cata
     assert low == 100.0
     assert high == 133.3
     assert _interval(catalog.indicators["aandeel_eenpersoonshuishoudens"], 5.0, 10.0) == (0.0, pytest.approx(24.6))
+
+
+def test_a_count_that_is_delivered_in_parts_is_rounded_as_often(catalog: Catalog) -> None:
+    """65 years and older is the sum of two rounded columns in 2026: ten cells for five buurten, √(4·10² + 2·10) = 20.5."""
+    share = catalog.indicators["aandeel_65_plus"]
+    source = catalog.sources["cbs_kwb"]
+    combined = Combined(20.0, "ok", None, 800.0, 4000.0)
+    whole = standard_error(share, source, combined, 5, "k_65JaarOfOuder_12, AantalInwoners_5")
+    parts = standard_error(share, source, combined, 5, "k_65Tot80Jaar_12, k_80JaarOfOuder_13, AantalInwoners_5")
+    assert whole == pytest.approx(100 * (800 * 0.8 + 4 * 25 + 10) ** 0.5 / 4000)
+    assert parts == pytest.approx(100 * (800 * 0.8 + 4 * 100 + 20) ** 0.5 / 4000)

@@ -18,7 +18,7 @@ from beeld.transforms.basis import Staged
 from beeld.transforms.catalog import Catalog, Indicator
 from beeld.transforms.formulas import Formula
 from beeld.transforms.margins import bounds_sql, published
-from beeld.transforms.uncertainty import RELIABLE, Z95, rounding_variance, shrink, shrunk_rates
+from beeld.transforms.uncertainty import RELIABLE, Z95, rounding_variance, rounds, shrink, shrunk_rates
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -201,8 +201,11 @@ def _error_sql(indicator: Indicator, source: Source, piece: Staged | None) -> st
     sums: Mapping[str, tuple[str, ...]] = piece.layout.sums if piece else {}
     own = [reference.kolom for reference in indicator.parsed.teller.references if reference.bron == source.bron]
     bases = [source.kolommen[part].afronding for name in own for part in sums.get(name, (name,))]
-    rounding = sum(rounding_variance(base, bases.count(base)) for base in set(bases) if base is not None)
-    rounded = f"case when soort in ('buurt', 'wijk') then {rounding!r} else 0.0 end"
+    variance = {
+        kind: sum(rounding_variance(base, bases.count(base)) for base in (5, 10) if rounds(base, kind))
+        for kind in ("buurt", "gemeente")
+    }
+    rounded = f"case when soort in ('buurt', 'wijk') then {variance['buurt']!r} else {variance['gemeente']!r} end"
     factor = repr(indicator.parsed.factor)
     match indicator.foutmodel:
         case "binomiaal":

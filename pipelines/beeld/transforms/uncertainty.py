@@ -22,6 +22,14 @@ def rounding_variance(base: int | None, cells: int = 1) -> float:
     return 0.0
 
 
+def rounds(base: int | None, kind: str) -> bool:
+    """Are counts of this kind of area rounded to `base`? To 5 only those of buurten and wijken; to 10 (bijstand) at every level.
+
+    METHOD.md names buurten and wijken only; in the tables the bijstand of gemeenten is a multiple of 10 too (docs/methode.md).
+    """
+    return base == 10 or (base == 5 and kind in ("buurt", "wijk"))
+
+
 def rounding_bound(base: int | None, cells: int) -> float:
     """Largest difference that rounding alone can make between a total and the sum of `cells` parts, the total's own included."""
     if base == 5:
@@ -61,3 +69,9 @@ def shrunk_rates(
     x = np.log((counts + 0.5) / denominators)
     v = 1.0 / (counts + 0.5)
     return np.exp(mu + tau2 / (tau2 + v) * (x - mu))
+
+
+def posterior_error(counts: npt.NDArray[np.float64], tau2: float) -> npt.NDArray[np.float64]:
+    """Standard error of log theta given the count: sqrt(B v), v = 1/(y + 1/2); what the class tells makes it smaller than v."""
+    v = 1.0 / (counts + 0.5)
+    return np.sqrt(tau2 * v / (tau2 + v)) if tau2 > 0 else np.zeros_like(v)

@@ -91,12 +91,24 @@ def coverage(parts: Sequence[Part]) -> float | None:
     return covered / total if total else None
 
 
-def standard_error(indicator: Indicator, source: Source, combined: Combined, cells: int) -> float | None:
+def rounded_bases(indicator: Indicator, source: Source, raw: str) -> list[int]:
+    """To which base each published count of the numerator is rounded; `raw` is `bron_kolom` of `waarde`.
+
+    A column that the table delivers in parts (`som_van`) is as many rounded counts as it has parts: `raw` then names more columns
+    than the formula does.
+    """
+    own = [source.kolommen[r.kolom] for r in indicator.parsed.teller.references if r.bron == source.bron]
+    in_parts = len(raw.split(", ")) > len(indicator.parsed.references)
+    bases = [(c.afronding, max(1, len(c.som_van)) if in_parts else 1) for c in own]
+    return [base for base, parts in bases if base is not None for _ in range(parts)]
+
+
+def standard_error(indicator: Indicator, source: Source, combined: Combined, cells: int, raw: str = "") -> float | None:
     """Standard error of a union's figure; the buurten of a gemeente share the sign of their rounding errors, so cells add up."""
     if combined.waarde is None:
         return None
-    bases = [source.kolommen[r.kolom].afronding if r.bron == source.bron else None for r in indicator.parsed.teller.references]
-    rounding = sum(rounding_variance(base, cells * bases.count(base)) for base in set(bases) if base is not None)
+    bases = rounded_bases(indicator, source, raw)
+    rounding = sum(rounding_variance(base, cells * bases.count(base)) for base in sorted(set(bases)))
     if indicator.foutmodel == "aangenomen" and source.aangenomen_marge is not None:
         return source.aangenomen_marge / Z95
     if indicator.foutmodel == "telling":
@@ -126,7 +138,7 @@ def compute_unions(con: duckdb.DuckDBPyConnection, catalog: Catalog, members: Ma
             parts = [Part(*cell) for cell in cells]
             combined = combine(indicator, parts)
             source = catalog.sources[indicator.bron]
-            error = standard_error(indicator, source, combined, sum(p.waarde is not None for p in parts))
+            error = standard_error(indicator, source, combined, sum(p.waarde is not None for p in parts), column)
             if margins.published(indicator, source) and not margins.assumed(indicator, source, table):
                 error = margins.union_error(bounds or [])
             low, high = _interval(indicator, combined.waarde, error)
