@@ -23,9 +23,9 @@ with gerefereerd as (
   from werk.cel
   where percentiel <> 'stedelijkheid' or stedelijkheid is not null
   union all
-  select 'gemeente', soort || '/' || gemeentecode, *
+  select 'gemeente', soort || '/' || gemeentecode || case when percentiel = 'stedelijkheid' then '/' || stedelijkheid else '' end, *
   from werk.cel
-  where soort <> 'gemeente'
+  where soort <> 'gemeente' and (percentiel <> 'stedelijkheid' or stedelijkheid is not null)
   union all
   select 'stedelijkheid', soort || '/' || stedelijkheid, *
   from werk.cel

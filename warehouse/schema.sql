@@ -177,8 +177,8 @@ comment on table signaal is 'Signaal per gebied en thema; alleen waar het thema 
 comment on column signaal.gebiedscode is 'Gebied; zie gebied.';
 comment on column signaal.thema is 'Thema.';
 comment on column signaal.niveau is 'geen, aandacht, sterk of (bij het thema kracht) kracht.';
-comment on column signaal.klasse is 'stevig, onzeker of niet_berekend.';
-comment on column signaal.stabiliteit is 'Deel van de doorrekeningen met dit signaal; leeg zolang dat niet is berekend.';
+comment on column signaal.klasse is 'Hoe zeker het niveau is: stevig, onzeker of niet_berekend.';
+comment on column signaal.stabiliteit is 'Deel van de doorrekeningen waarin het thema dit niveau of een hoger heeft; bij geen: waarin het toch een signaal heeft.';
 comment on column signaal.redenen is 'Waarop het signaal rust, in woorden.';
 
 create table integraal (
@@ -192,10 +192,25 @@ create table integraal (
 comment on table integraal is 'Uitkomst van de beslisregel per gebied: een signaal, geen oordeel. Sleutel: gebiedscode.';
 comment on column integraal.gebiedscode is 'Gebied; zie gebied.';
 comment on column integraal.uitkomst is 'bespreken, grensgeval, geen_signaal of te_weinig_gegevens.';
-comment on column integraal.n_themas is 'Aantal thema''s met een signaal.';
+comment on column integraal.n_themas is 'Aantal thema''s met een signaal op de gepubliceerde cijfers, voor de doorrekeningen.';
 comment on column integraal.n_bronfamilies is 'Aantal onafhankelijke bronfamilies die deze signalen dragen.';
-comment on column integraal.stabiliteit is 'Deel van de doorrekeningen met deze uitkomst; leeg zolang dat niet is berekend.';
+comment on column integraal.stabiliteit is 'Deel van de doorrekeningen waarin de beslisregel een signaal geeft, bij elke uitkomst; leeg bij te weinig gegevens.';
 comment on column integraal.redenen is 'Waarom deze uitkomst, in woorden.';
+
+create table gevoeligheid (
+  gebiedscode     varchar not null,
+  thema           varchar not null,
+  indicator       varchar not null,
+  aandeel         double not null check (aandeel between 0 and 1),
+  uitkomst_zonder varchar not null check (uitkomst_zonder in ('geen', 'aandacht', 'sterk', 'kracht', 'bespreken', 'grensgeval', 'geen_signaal', 'te_weinig_gegevens')),
+  primary key (gebiedscode, thema, indicator)
+);
+comment on table gevoeligheid is 'Wat er verandert als een kernindicator niet meetelt; alleen rijen waar dat iets verandert. Sleutel: gebiedscode, thema, indicator.';
+comment on column gevoeligheid.gebiedscode is 'Gebied; zie gebied.';
+comment on column gevoeligheid.thema is 'Thema waarvan het signaal verandert, of integraal: de uitkomst van de beslisregel.';
+comment on column gevoeligheid.indicator is 'Kernindicator die niet meetelt; zie indicator.';
+comment on column gevoeligheid.aandeel is 'Deel van de doorrekeningen waarin het signaal of de uitkomst verandert zonder deze indicator.';
+comment on column gevoeligheid.uitkomst_zonder is 'Niveau (zie signaal) of uitkomst (zie integraal) zonder deze indicator, met dezelfde grenzen.';
 
 create table buur (
   gebiedscode varchar not null,

@@ -68,6 +68,17 @@ def test_distances_are_compared_within_the_class_of_urbanity(catalog: Catalog, p
     assert list(scoring.percentiles(database, "aandeel_eenzaam").values()) == [0.125, 0.375, 0.625, 0.875]
 
 
+def test_distances_within_a_gemeente_are_compared_within_their_class_too(catalog: Catalog, project: Path, database: Con) -> None:
+    """METHOD.md 4: "Distances: within the stedelijkheid class", in every reference set; without a class in none."""
+    core = scoring.with_core(catalog, {"voorzieningen": ["afstand_huisarts"]})
+    codes = buurten(5)
+    scoring.insert_areas(database, codes, classes=dict(zip(codes, [1, 1, 5, 5, 5], strict=True)))
+    database.execute("update gebied set stedelijkheid = null where gebiedscode = ?", [codes[4]])
+    scoring.compute(database, core, project, {"afstand_huisarts": dict(zip(codes, [0.5, 0.6, 3.0, 4.0, 9.0], strict=True))})
+    for reference in ("nl", "gemeente", "stedelijkheid"):
+        assert list(scoring.percentiles(database, "afstand_huisarts", reference).values()) == [0.25, 0.75, 0.25, 0.75]
+
+
 def test_every_reference_set_is_its_own(catalog: Catalog, project: Path, database: Con) -> None:
     core = scoring.with_core(catalog, {"eenzaamheid": ["aandeel_eenzaam"]})
     one, two, other = "BU00140000", "BU00140001", "BU00150000"
@@ -231,11 +242,11 @@ def decided(
 
 
 def test_buurt_x(catalog: Catalog, project: Path, database: Con) -> None:
-    """METHOD.md 7, X: "1 sterk, 3 aandacht, 5 aandacht", families a and b; at most grensgeval until stability is computed."""
+    """METHOD.md 7, X: "1 sterk, 3 aandacht, 5 aandacht", families a and b: te bespreken."""
     given = {"armoede": 0.86, "eenzaamheid": 0.80, "veiligheid": 0.80}
     carried = {"bijstand_per_1000_15_65": 0.9, "aandeel_eenzaam": 0.8, "misdrijven_per_1000": 0.8}
     outcome, themes, families, reasons = decided(catalog, project, database, given, carried)
-    assert (outcome, themes, families) == ("grensgeval", 3, 2)
+    assert (outcome, themes, families) == ("bespreken", 3, 2)
     assert [reason for reason in reasons if ":" in reason][:3] == [
         "Armoede en lage SES: sterk",
         "Eenzaamheid: aandacht",
@@ -252,7 +263,7 @@ def test_buurt_y(catalog: Catalog, project: Path, database: Con) -> None:
     assert "één onderliggende bron" in reasons
 
 
-@pytest.mark.parametrize(("p", "expected"), [(0.80, "grensgeval"), (0.7999, "geen_signaal")])
+@pytest.mark.parametrize(("p", "expected"), [(0.80, "bespreken"), (0.7999, "geen_signaal")])
 def test_a_family_carries_from_080(p: float, expected: str, catalog: Catalog, project: Path, database: Con) -> None:
     """METHOD.md 7: "at least one of its kern indicators of family f has P ≥ 0.80"."""
     given = {"armoede": 0.80, "eenzaamheid": 0.80, "veiligheid": 0.80}
@@ -305,13 +316,3 @@ def test_too_little_data(given: dict[str, float], catalog: Catalog, project: Pat
         outcome, themes, _, _ = decided(catalog, project, database, given, carried)
     assert outcome == "te_weinig_gegevens"
     assert themes == len([theme for theme in given if theme != "voorzieningen"])
-
-
-def test_nothing_is_bespreken_before_stability(catalog: Catalog, project: Path, database: Con) -> None:
-    given = dict.fromkeys(THEMES, 0.99)
-    carried = {name: 0.99 for names in THEMES.values() for name in names}
-    outcome, _, _, reasons = decided(catalog, project, database, given, carried)
-    assert outcome == "grensgeval"
-    assert "stabiliteit is nog niet berekend: ten hoogste grensgeval" in reasons
-    assert database.execute("select distinct klasse, stabiliteit from signaal").fetchall() == [("niet_berekend", None)]
-    assert database.execute("select distinct stabiliteit from integraal").fetchall() == [(None,)]

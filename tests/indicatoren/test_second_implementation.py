@@ -164,7 +164,7 @@ def test_scores_signals_and_outcomes_are_the_same(build: duckdb.DuckDBPyConnecti
     assert counts["scores"] > 5_000
     assert counts["signalen"] > 1_500
     found = dict(build.execute("select uitkomst, count(*) from integraal group by 1").fetchall())
-    assert set(found) == {"geen_signaal", "grensgeval", "te_weinig_gegevens"}, "the random country must reach every outcome"
+    assert set(found) >= {"geen_signaal", "bespreken", "te_weinig_gegevens"}, "the random country must reach every outcome"
     reached = {row[0] for row in build.execute("select distinct niveau from signaal").fetchall()}
     assert reached == {"geen", "aandacht", "sterk", "kracht"}
 

@@ -44,6 +44,7 @@ REVIEWED: dict[str, str] = {
     "transforms/indicators.py:_status_sql": CATALOGUE,
     "transforms/indicators.py:_error_sql": CATALOGUE,
     "transforms/scores.py:compute_thresholds": FIXED,
+    "transforms/certainty.py:_rewrite": FIXED,
     "transforms/basis.py:create_basis": NAMES,
     "transforms/corrections.py:_apply": NAMES,
     "transforms/corrections.py:_delivered": NAMES,

@@ -18,6 +18,8 @@ ATTENTION, STRONG = 0.80, 0.90
 """Quantiles of a theme score over the universe that make the thresholds c80 and c90."""
 CARRIED = 0.80
 """Percentile from which a core indicator carries its theme."""
+EQUAL = 1e-6
+"""Scores and percentiles nearer than this are equal: a score on its threshold may differ from it in the last bit."""
 MIN_THEMES, MIN_STRONG, MIN_FAMILIES = 3, 2, 2
 
 Threshold = tuple[str, str, str, float, str]
@@ -95,9 +97,9 @@ def compute_thresholds(con: duckdb.DuckDBPyConnection, catalog: Catalog, release
 
 
 def compute_signals(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> int:
-    """Fill `signaal` and `integraal` for every area.
+    """Fill `signaal` and `integraal` for every area, as the published figures give them.
 
-    Stability (METHOD.md section 8) is not computed yet, so no outcome is `bespreken`.
+    What stands of it when the figures vary is for `certainty.compute_stability`; until then `klasse` is niet_berekend.
     """
     single = [theme for theme in catalog.scored_themes if len(catalog.core(theme)) == 1]
     strengths = [name for name, theme in catalog.themes.items() if theme.kracht]
@@ -119,10 +121,11 @@ def compute_signals(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> int:
           where s.referentie = 'nl' and s.score is not null group by all),
         bepaald as (
           select *, case
-            when list_contains($krachten, thema) then case when score >= kracht then 'kracht' else 'geen' end
-            when score < gemeente_mediaan then 'geen'
-            when score >= sterk and not list_contains($enkel, thema) then 'sterk'
-            when score >= aandacht then 'aandacht'
+            when list_contains($krachten, thema)
+              then case when score >= kracht - $gelijk then 'kracht' else 'geen' end
+            when score < gemeente_mediaan - $gelijk then 'geen'
+            when score >= sterk - $gelijk and not list_contains($enkel, thema) then 'sterk'
+            when score >= aandacht - $gelijk then 'aandacht'
             else 'geen' end as niveau
           from gewogen)
         select gebiedscode, thema, niveau, 'niet_berekend', null,
@@ -130,11 +133,12 @@ def compute_signals(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> int:
             'score ' || replace(printf('%.2f', score), '.', ',') || ', grens '
               || replace(printf('%.2f', coalesce(kracht, aandacht)), '.', ','),
             n_gebruikt || ' van ' || n_totaal || ' kernindicatoren',
-            case when niveau = 'geen' and score >= aandacht then 'lager dan de helft van de gebieden in de gemeente' end,
-            case when niveau = 'aandacht' and score >= sterk then 'één kernindicator: ten hoogste aandacht' end],
+            case when niveau = 'geen' and score >= aandacht - $gelijk
+              then 'lager dan de helft van de gebieden in de gemeente' end,
+            case when niveau = 'aandacht' and score >= sterk - $gelijk then 'één kernindicator: ten hoogste aandacht' end],
             r -> r is not null)
         from bepaald order by gebiedscode, thema""",
-        {"krachten": strengths, "enkel": single},
+        {"krachten": strengths, "enkel": single, "gelijk": EQUAL},
     )
     outcomes = _outcomes(con, catalog)
     ordered = sorted(outcomes.items())
@@ -154,7 +158,7 @@ def decide(scored: Mapping[str, frozenset[str]], signals: Sequence[ThemeSignal],
     """The decision rule for one area.
 
     `scored`: theme of the rule with a score -> families of its core indicators that have a value. `signals`: those themes with
-    their level. At most `grensgeval` until stability is computed.
+    their level. The outcome is that of the published figures; stability can still lower it.
     """
     families_scored = frozenset[str]().union(*scored.values()) if scored else frozenset[str]()
     raised = [signal for signal in signals if signal.niveau in ("aandacht", "sterk")]
@@ -174,7 +178,7 @@ def decide(scored: Mapping[str, frozenset[str]], signals: Sequence[ThemeSignal],
         )
     if len(carrying) < MIN_FAMILIES:
         return Outcome("geen_signaal", len(raised), len(carrying), (*named, "één onderliggende bron"))
-    return Outcome("grensgeval", len(raised), len(carrying), (*named, "stabiliteit is nog niet berekend: ten hoogste grensgeval"))
+    return Outcome("bespreken", len(raised), len(carrying), tuple(named))
 
 
 def _outcomes(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> dict[str, Outcome]:
@@ -189,7 +193,7 @@ def _outcomes(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> dict[str, Out
         join werk.kern as k on k.indicator = p.indicator
         where list_contains($regel, s.thema)
         group by s.gebiedscode, s.thema, s.niveau order by s.gebiedscode, s.thema""",
-        {"families": list(FAMILIES), "carried": CARRIED, "regel": rule},
+        {"families": list(FAMILIES), "carried": CARRIED - EQUAL, "regel": rule},
     ).fetchall()
     scored: dict[str, dict[str, frozenset[str]]] = {}
     signals: dict[str, list[ThemeSignal]] = {}

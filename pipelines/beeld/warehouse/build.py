@@ -17,7 +17,7 @@ from beeld.errors import SourceChanged, UsageError
 from beeld.sources import ogc
 from beeld.sources.declarations import Source
 from beeld.sources.fetch import Delivered
-from beeld.transforms import areas, indicators, reallocation, scores, staging, unions
+from beeld.transforms import areas, certainty, indicators, reallocation, scores, staging, unions
 from beeld.transforms.basis import Staged, create_basis
 from beeld.transforms.catalog import Catalog
 from beeld.transforms.corrections import apply_corrections
@@ -31,6 +31,7 @@ PUBLIC_TABLES = (
     "thema_score",
     "signaal",
     "integraal",
+    "gevoeligheid",
     "buur",
     "cluster",
     "trend",
@@ -104,7 +105,7 @@ class Making:
         return {"rijen": rows, "indicatoren": self._rows("indicator")}
 
     def compute_scores(self) -> dict[str, int]:
-        """`thema_score`, `drempel`, `signaal` and `integraal`."""
+        """`thema_score`, `drempel`, `signaal`, `integraal` and `gevoeligheid`."""
         areas_with_outcome = build_scores(self.con, self.catalog, self.project, self.release.id, self.carried)
         return {"rijen": self._rows("thema_score"), "signalen": self._rows("signaal"), "gebieden": areas_with_outcome}
 
@@ -198,10 +199,12 @@ def build_values(
 def build_scores(
     con: duckdb.DuckDBPyConnection, catalog: Catalog, project: Path, release: str, carried: Sequence[scores.Threshold]
 ) -> int:
-    """`thema_score`, `drempel`, `signaal` and `integraal`; returns the number of areas with an outcome."""
+    """`thema_score`, `drempel`, `signaal`, `integraal` and `gevoeligheid`; returns the number of areas with an outcome."""
     scores.compute_scores(con, catalog, project)
     scores.compute_thresholds(con, catalog, release, carried)
-    return scores.compute_signals(con, catalog)
+    outcomes = scores.compute_signals(con, catalog)
+    certainty.compute_stability(con, catalog, METHOD_VERSION)
+    return outcomes
 
 
 def describe_sources(con: duckdb.DuckDBPyConnection, delivered: Sequence[Delivered]) -> None:

@@ -39,6 +39,7 @@ ORDER = {
     "thema_score": "gebiedscode, thema, referentie",
     "signaal": "gebiedscode, thema",
     "integraal": "gebiedscode",
+    "gevoeligheid": "gebiedscode, thema, indicator",
     "buur": "gebiedscode, basis, rang",
     "cluster": "cluster, gebiedscode, thema",
     "trend": "gebiedscode, indicator, van, tot",
