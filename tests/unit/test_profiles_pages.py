@@ -151,15 +151,15 @@ def build_release(path: Path, catalog: Catalog, *, example: bool) -> None:
         [BUURTEN[0]] * 2,
     )
     con.execute(
-        "insert into signaal values (?, 'veiligheid', 'aandacht', 'niet_berekend', null, ['score 0,90, grens 0,80']),"
-        " (?, 'eenzaamheid', 'aandacht', 'niet_berekend', null, ['score 0,85, grens 0,80'])",
+        "insert into signaal values (?, 'veiligheid', 'aandacht', 'onzeker', 0.61, ['score 0,90, grens 0,80']),"
+        " (?, 'eenzaamheid', 'aandacht', 'stevig', 0.92, ['score 0,85, grens 0,80'])",
         [BUURTEN[0]] * 2,
     )
     con.execute(
         "insert into integraal values (?, 'te_weinig_gegevens', 2, 1, null, ['minder dan 200 inwoners: geen score'])", [TINY]
     )
     con.execute(
-        "insert into integraal values (?, 'grensgeval', 3, 2, null, ['Leefbaarheid en veiligheid: aandacht'])", [BUURTEN[0]]
+        "insert into integraal values (?, 'grensgeval', 3, 2, 0.659, ['Leefbaarheid en veiligheid: aandacht'])", [BUURTEN[0]]
     )
     con.execute("insert into drempel values ('buurt', 'veiligheid', 'aandacht', 0.8, 'r1')")
     con.execute(
@@ -330,7 +330,9 @@ def test_words(made: Made) -> None:
         assert "voorbeeld: verzonnen cijfers" in text
         assert page.get("lang") == "nl"
         assert len(page.xpath("//h1")) == 1
-    assert "Hoe zeker dit is, is nog niet berekend (stabiliteit: niet berekend)" in visible(pages[0])
+    assert "Dit gebied hoort in 65 % van de scenario's bij de kopgroep" in visible(pages[0]).replace("\u00a0", " ")
+    assert "Het is geen kans dat hulp nodig is" in visible(pages[0])
+    assert "vraagt aandacht · onzeker" in visible(pages[0])
     assert "Nog niet besproken met bewoners" in visible(pages[0])
     assert "Over laag IQ en verslaving bestaat geen open buurtcijfer" in visible(pages[0])
     assert "Grens niet getoetst" in visible(pages[0])

@@ -73,6 +73,7 @@ class Section:
     title: str
     gaps: tuple[str, ...]
     level: str
+    certainty: str
     sentences: tuple[str, ...]
     rows: tuple[Row, ...]
     maps: tuple[Picture, ...]
@@ -178,7 +179,7 @@ def _sections(profile: Profile, site: Site, chapter: Chapter, maps: Sequence[Pic
     if extra:
         title = "Wonen en omgeving" if chapter.vorm == "omgeving" else chapter.titel
         lines = rows(profile, extra)
-        sections.append(Section(f"{chapter.id}-extra", title, (), "", (), lines, (), ()))
+        sections.append(Section(f"{chapter.id}-extra", title, (), "", "", (), lines, (), ()))
     return sections
 
 
@@ -190,6 +191,7 @@ def _section(profile: Profile, site: Site, theme: str, extra: Sequence[str], map
         title=view.theme.titel,
         gaps=view.theme.geen_cijfer,
         level=view.signal.level if view.signal else "",
+        certainty=wording.CERTAINTIES.get(view.signal.certainty, "") if view.signal else "",
         sentences=tuple(_score_words(profile, site, view)),
         rows=rows(profile, names),
         maps=tuple(picture for picture in maps if picture.key.rpartition("-")[0] == theme),

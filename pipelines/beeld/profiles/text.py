@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from beeld.profiles.model import UNIVERSE, Cell, Figure, Profile, ThemeView
 from beeld.profiles.wording import (
     KINDS,
-    NBSP,
     STATES,
     UNTESTED,
     definite,
-    dutch,
     first_upper,
     lower_first,
     noun,
@@ -25,6 +23,7 @@ from beeld.profiles.wording import (
     relation_words,
     show,
     show_interval,
+    whole_percent,
 )
 from beeld.transforms.catalog import Indicator
 
@@ -46,6 +45,10 @@ OUTCOMES = {
     "geen_signaal": "De cijfers geven samen geen signaal voor een integrale aanpak. Dat betekent niet dat er niets speelt.",
     "te_weinig_gegevens": "Er zijn te weinig cijfers om te zeggen of een integrale aanpak te bespreken is.",
 }
+STABILITY = (
+    "In elk scenario liggen de cijfers binnen hun marge iets anders en wegen zij iets anders mee. "
+    "Zo zien wij hoe stevig de uitkomst is bij deze aannames. Het is geen kans dat hulp nodig is."
+)
 OUTCOME_NAMES = {
     "bespreken": "integrale aanpak te bespreken",
     "grensgeval": "grensgeval",
@@ -248,16 +251,19 @@ def _label(figure: Figure) -> str:
 
 
 def outcome_text(profile: Profile) -> list[str]:
-    """The outcome of the decision rule in words, with how sure it is."""
+    """The outcome of the decision rule in words, with how stable it is and what that does not mean."""
     outcome = profile.outcome
     if outcome is None:
         return ["De beslisregel is voor dit gebied niet toegepast."]
-    sure = (
-        "Hoe zeker dit is, is nog niet berekend (stabiliteit: niet berekend)."
-        if outcome.stability is None
-        else f"Deze uitkomst komt terug in {dutch(100 * outcome.stability, 0)}{NBSP}% van de doorrekeningen."
-    )
-    return [OUTCOMES[outcome.outcome], sure, "Dit is een signaal, geen oordeel."]
+    sure: list[str] = []
+    if outcome.stability is not None:
+        share = f"{whole_percent(outcome.stability)} van de scenario's"
+        held = outcome.outcome in ("bespreken", "grensgeval")
+        sure = [
+            f"Dit gebied hoort in {share} bij de kopgroep." if held else f"In {share} geeft de regel wel een signaal.",
+            STABILITY,
+        ]
+    return [OUTCOMES[outcome.outcome], *sure, "Dit is een signaal, geen oordeel."]
 
 
 def unknowns(profile: Profile) -> list[Note]:

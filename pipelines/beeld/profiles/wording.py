@@ -39,6 +39,7 @@ RELATIONS = {
 }
 FURTHER = {"hoger": "groter dan", "lager": "kleiner dan"}
 """The same for a distance."""
+CERTAINTIES = {"stevig": "stevig", "onzeker": "onzeker"}
 LEVELS = {"geen": "geen signaal", "aandacht": "vraagt aandacht", "sterk": "sterk signaal", "kracht": "kracht"}
 
 
@@ -46,6 +47,11 @@ def dutch(value: float, decimals: int) -> str:
     """The number as it is written in Dutch: a point between thousands, a comma before decimals, never "-0"."""
     rounded = round(value, decimals) + 0.0
     return f"{rounded:,.{decimals}f}".replace(",", "#").replace(".", ",").replace("#", ".")
+
+
+def whole_percent(share: float) -> str:
+    """A share of draws in whole percents, rounded down: what is below a bound is never printed as that bound."""
+    return f"{int(100 * share + 1e-9)}{NBSP}%"
 
 
 def plain_units(text: str) -> str:
