@@ -192,7 +192,7 @@ create table integraal (
 comment on table integraal is 'Uitkomst van de beslisregel per gebied: een signaal, geen oordeel. Sleutel: gebiedscode.';
 comment on column integraal.gebiedscode is 'Gebied; zie gebied.';
 comment on column integraal.uitkomst is 'bespreken, grensgeval, geen_signaal of te_weinig_gegevens.';
-comment on column integraal.n_themas is 'Aantal thema''s met een signaal.';
+comment on column integraal.n_themas is 'Aantal thema''s met een signaal op de gepubliceerde cijfers, voor de doorrekeningen.';
 comment on column integraal.n_bronfamilies is 'Aantal onafhankelijke bronfamilies die deze signalen dragen.';
 comment on column integraal.stabiliteit is 'Deel van de doorrekeningen waarin de beslisregel een signaal geeft, bij elke uitkomst; leeg bij te weinig gegevens.';
 comment on column integraal.redenen is 'Waarom deze uitkomst, in woorden.';

@@ -6,7 +6,7 @@ differs from it as its error model says. A figure without an error model is equa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import duckdb
@@ -144,9 +144,17 @@ def _publish_counts(
         counts = chance.poisson(denominator * rate).astype(float)
     country.truth[name] = indicator.parsed.factor * rate
     country.expected[name] = denominator * rate
-    parts = [np.floor(counts / len(references))] * (len(references) - 1)
+    whole = indicator.parsed.noemer.references if indicator.parsed.noemer else ()
+    _split(country, source, references, counts, chance)
+    if set(references) & set(whole):  # the count is a part of its own denominator: what is left makes the other parts
+        _split(country, source, [each for each in whole if each not in references], denominator - counts, chance)
+
+
+def _split(country: Country, source: Source, references: Sequence[Reference], counts: Array, chance: np.random.Generator) -> None:
+    """Columns that add up to these counts, each rounded as its source does it."""
+    parts = [np.floor(counts / max(1, len(references)))] * (len(references) - 1)
     parts.append(counts - sum(parts, np.zeros(len(counts))))
-    for reference, part in zip(references, parts, strict=True):
+    for reference, part in zip(references, parts, strict=False):
         base = source.kolommen[reference.kolom].afronding
         country.columns[reference.bron, reference.kolom] = rounded(part, base, country, chance)
 
