@@ -6,8 +6,8 @@ This module is the one place that knows the order of the steps; each step is a p
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -76,11 +76,10 @@ def refresh(
     """
     if options.render:
         chosen_renderers(("html",), settings.language)  # a wrong language is said before the work, not after
-    with release.exclusive(settings, "beeld refresh"):
+    with release.exclusive(settings, "beeld refresh"), open_shelf(settings) as shelf:
         release.sweep(settings)
         catalog = load_catalog(settings.project, settings.home, example=settings.example)
         matrices_of(settings.project, settings.home)  # a wrong matrix is said before the sources are asked
-        shelf = shelf_of(settings)
         delivered = fetch(settings, options, catalog, transport=transport, progress=progress, watch=watch, shelf=shelf)
         inputs = gather_inputs(settings, options, catalog, delivered)
         warnings, refused = warnings_of(delivered), any(item.refused for item in delivered)
@@ -130,9 +129,14 @@ def asked_gemeenten(settings: Settings, options: Options, catalog: Catalog, foun
     return gemeenten_of(codes, {code: union.buurten for code, union in unions.items()})
 
 
-def shelf_of(settings: Settings) -> Shelf:
-    """An empty shelf for the staged deliveries of one run."""
-    return Shelf(settings.build / "gestaged")
+@contextmanager
+def open_shelf(settings: Settings) -> Generator[Shelf]:
+    """An empty shelf for the staged deliveries of one run, cleared when the block ends."""
+    shelf = Shelf(settings.build / "gestaged")
+    try:
+        yield shelf
+    finally:
+        shelf.clear()
 
 
 def build_release(

@@ -60,7 +60,7 @@ import json, resource, sys, time
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from beeld.refresh import shelf_of
+from beeld.refresh import open_shelf
 from beeld.settings import load_settings
 from beeld.sources.declarations import Source
 from beeld.sources.fetch import Look, deliveries
@@ -70,8 +70,7 @@ from beeld.warehouse import build, release
 declared = Source.model_validate(json.loads(Path(sys.argv[1]).read_text()))
 gemeenten = sys.argv[2].split(",") if sys.argv[2] else None
 settings, began = load_settings(), time.monotonic()
-shelf = shelf_of(settings)
-with release.exclusive(settings, "benchmark"):
+with release.exclusive(settings, "benchmark"), open_shelf(settings) as shelf:
     release.sweep(settings)
     with open_client() as client:
         look = Look(settings, client, judge=partial(drift.judge, shelf=shelf))

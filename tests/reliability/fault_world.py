@@ -108,7 +108,7 @@ def indicator_of(bron: str, formula: str, value: float) -> dict[str, Any]:
         "uitleg": "Een cijfer.",
         "thema": "context",
         "rol": "context",
-        "familie": "lokaal",
+        "familie": "bevolking",
         "soort": "registratie",
         "eenheid": "procent",
         "decimalen": 1,

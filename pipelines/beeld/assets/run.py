@@ -145,10 +145,10 @@ class Run:
 @contextmanager
 def open_run(settings: Settings, options: Options, what: str, progress: Callable[[str], None]) -> Generator[Run]:
     """A run that holds the lock of its home until it ends; Busy when another refresh holds it."""
-    from beeld.refresh import shelf_of
+    from beeld.refresh import open_shelf
     from beeld.warehouse import release
 
-    with release.exclusive(settings, what), ExitStack() as stack:
+    with release.exclusive(settings, what), open_shelf(settings) as shelf, ExitStack() as stack:
         release.sweep(settings)
         catalog = load_catalog(settings.project, settings.home, example=settings.example)
-        yield Run(settings, options, catalog, progress, stack, shelf_of(settings))
+        yield Run(settings, options, catalog, progress, stack, shelf)

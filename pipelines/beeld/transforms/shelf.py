@@ -8,6 +8,7 @@ finds nothing on the shelf stages the delivery itself and gets the same cells.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,11 @@ class Shelf:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._kept: dict[tuple[str, str, str], Kept] = {}
+
+    def clear(self) -> None:
+        """Nothing is on the shelf any more, nor on disk: what was judged and then not used is of no use to a later run."""
+        self._kept.clear()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def put(self, con: duckdb.DuckDBPyConnection, parsed: Parsed, layout: Layout, snapshot: Snapshot) -> Kept:
         """Keep the rows of a delivery that is parsed in `con`; nothing of it is in memory after that."""
