@@ -48,8 +48,14 @@ def test_twenty_points_more_empty_cells_are_refused() -> None:
 
 def test_years_that_only_one_delivery_has_are_not_compared() -> None:
     before = profile()
-    after = {("getal", 2021): ColumnProfile(100, 0, None, 0), ("ander", 2020): ColumnProfile(100, 1, 1000.0, 1)}
-    refuse_drift(before, after, "proef PROEF")
+    refuse_drift(before, {("getal", 2021): ColumnProfile(100, 0, None, 0)}, "proef PROEF")
+    refuse_drift({("getal", 2021): ColumnProfile(100, 0, None, 0)}, before, "proef PROEF")
+
+
+def test_a_column_that_a_year_does_not_have_any_more_is_empty() -> None:
+    after = {("ander", 2020): ColumnProfile(100, 1, 1000.0, 1)}
+    with pytest.raises(SourceChanged, match="column getal 2020 is empty; the previous delivery had 100 values"):
+        refuse_drift(profile(), after, "proef PROEF")
 
 
 def test_a_median_of_too_few_values_says_nothing() -> None:

@@ -31,6 +31,8 @@ from beeld.sources.rowcheck import Ignored, RowCheck
 
 MAX_METADATA_PAGES = 100
 MAX_DATA_PAGES = 1000
+ADDRESSES = frozenset({"ApiUrl", "FeedUrl", "SummaryAndLinks"})
+"""Members of TableInfos that hold addresses of the host; the text of the last one stands in `Summary` too."""
 
 
 class _Stale(Exception):
@@ -171,7 +173,7 @@ def _info(job: Fetch) -> Row:
 def _collected(rows: list[Row], lot: list[Row]) -> list[Row]:
     """`lot`, added to `rows`, without the addresses of the host that happened to serve it."""
     rows += lot
-    return [{key: value for key, value in row.items() if key not in ("ApiUrl", "FeedUrl")} for row in lot]
+    return [{key: value for key, value in row.items() if key not in ADDRESSES} for row in lot]
 
 
 def _document(name: str, url: str, page: Page) -> Document:

@@ -202,7 +202,7 @@ Gescheiden_15|Gescheiden|aantal|0
 Verweduwd_16|Verweduwd|aantal|0
 ==Bevolking naar herkomst
 ===Herkomstland
-BuitenEuropa_19|Herkomstland buiten Europa|aantal|0
+BuitenEuropa_19|Buiten Europa|aantal|0
 ==Geboorte en sterfte
 GeboorteTotaal_25|Geboorte totaal|aantal|0
 GeboorteRelatief_26|Geboorte relatief|per 1 000 inwoners|0
