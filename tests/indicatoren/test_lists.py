@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pytest
 
 from beeld.errors import UsageError
@@ -412,3 +413,21 @@ def test_unknown_codes_are_refused_in_the_division_of_the_list() -> None:
 
 def test_the_shipped_lists_can_be_read(catalog: Catalog) -> None:
     assert [(item.id, item.gebieden) for item in catalog.lists] == [("oorspronkelijk-initiatief", (UNION,))]
+
+
+@pytest.mark.parametrize(("p", "expected"), [(0.8 - 1e-9, "bespreken"), (0.7999, "geen_signaal")])
+def test_a_percentile_that_misses_its_bound_in_the_last_bit_counts(p: float, expected: str) -> None:
+    """As in `scores.py` and in the draws: what differs by less than 0.000001 is equal, so that all three say the same."""
+    rule = ("armoede", "eenzaamheid", "veiligheid")
+    published = without.Published(
+        areas=("BU00010000",),
+        kinds=np.array(["buurt"], dtype=object),
+        gemeenten=np.array(["GM0001"], dtype=object),
+        rule=rule,
+        indicators=rule,
+        themes=rule,
+        families=np.array([1, 1, 2]),
+        percentiles=np.array([[0.9, 0.9, p]]),
+        levels=np.full((1, 3), without.LEVELS.index("aandacht")),
+    )
+    assert without.outcomes(published, None, {name: name for name in rule}) == [expected]

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from beeld.transforms.catalog import FAMILIES, Catalog
-from beeld.transforms.scores import ATTENTION, CARRIED, SHARE_NEEDED, STRONG, ThemeSignal, decide
+from beeld.transforms.scores import ATTENTION, CARRIED, EQUAL, SHARE_NEEDED, STRONG, ThemeSignal, decide
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -93,7 +93,7 @@ def outcomes(published: Published, left_out: str | None, titles: Mapping[str, st
         theme = published.themes[published.indicators.index(left_out)]
         levels[:, published.rule.index(theme)] = _levels_of(published, theme, kept)
     scored = _masks(published, kept, ~np.isnan(published.percentiles))
-    carrying = _masks(published, kept, published.percentiles >= CARRIED)
+    carrying = _masks(published, kept, published.percentiles >= CARRIED - EQUAL)
     states = np.concatenate([levels, scored, carrying], axis=1)
     distinct, which = np.unique(states, axis=0, return_inverse=True)
     decided = [_decided(row, published.rule, titles) for row in distinct.tolist()]
@@ -109,8 +109,8 @@ def _levels_of(published: Published, theme: str, kept: npt.NDArray[np.bool_]) ->
         own = (published.kinds == kind) & ~np.isnan(scores)
         if not own.any():
             continue
-        attention, strong = (float(np.quantile(scores[own], share)) for share in (ATTENTION, STRONG))
-        high = own & (scores >= _medians(scores, own, published.gemeenten))
+        attention, strong = (float(np.quantile(scores[own], share)) - EQUAL for share in (ATTENTION, STRONG))
+        high = own & (scores >= _medians(scores, own, published.gemeenten) - EQUAL)
         levels[high & (scores >= attention)] = 2
         if total > 1:
             levels[high & (scores >= strong)] = 3
