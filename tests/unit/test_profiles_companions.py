@@ -8,8 +8,9 @@ import duckdb
 import pytest
 
 from beeld.profiles.companions import Companions, Group, GroupSize, OutsideRow, PeerRow, load_companions
+from beeld.profiles.elements import count
 from beeld.profiles.likeness import reason
-from beeld.profiles.people import _count, _outside
+from beeld.profiles.people import _outside, count_of
 from beeld.settings import project_folder
 from beeld.transforms.peers import Yardstick
 from beeld.transforms.target_groups import TargetGroup
@@ -77,7 +78,7 @@ def size(count: int | None, low: int | None = None, high: int | None = None, sta
     ],
 )
 def test_a_size_in_words(found: GroupSize | None, group: TargetGroup, text: str) -> None:
-    html = str(_count("BU90010102", "g", found, group, not group.counted))
+    html = str(count("BU90010102", count_of("g", found, group, assumed=not group.counted)))
     assert re.sub(r"<[^>]+>", "", html).replace("\u00a0", " ") == text
 
 

@@ -15,7 +15,7 @@ from lxml import html as lxml_html
 
 from beeld.errors import UsageError
 from beeld.profiles import render
-from beeld.profiles.model import build_profile, load_batch, load_release
+from beeld.profiles.reading import build_profile, load_batch, load_release
 from beeld.profiles.text import cover_points
 from beeld.settings import project_folder
 from beeld.transforms.catalog import Catalog, load_catalog

@@ -9,7 +9,8 @@ from lxml import html as lxml_html
 
 from beeld.errors import UsageError
 from beeld.profiles import svg, wording
-from beeld.profiles.elements import attributes, css_string
+from beeld.profiles.contents import Age, Ages
+from beeld.profiles.elements import css_string
 from beeld.profiles.lenses import load_lens
 from beeld.profiles.model import Cell, Figure, Spread, relation
 from beeld.profiles.text import Number, Sentence
@@ -89,11 +90,12 @@ def test_a_modelled_figure_gets_no_strip_even_when_asked(catalog: Catalog) -> No
     assert "Deze buurt hoort bij de buurten met een hoger cijfer" in drawn
 
 
-def test_labels_in_charts_are_escaped() -> None:
+def test_labels_in_charts_are_escaped(catalog: Catalog) -> None:
     hostile = '<script>alert("x")</script>'
-    bar = svg.Bar(hostile, replace(CELL, indicator=hostile), hostile, 3.0)
+    cell = replace(CELL, indicator=hostile)
+    figure = Figure("x", catalog.indicators["aandeel_eenzaam"], cell, (), (), None, None, False, True, False)
     for drawn in (
-        svg.age_bars([bar], attributes, title=hostile, reference_name=hostile),
+        svg.age_bars(Ages(2024, (Age(hostile, figure, cell, 3.0),), hostile), title=hostile),
         svg.interval_dots([(hostile, CELL), (hostile, CELL)], title=hostile),
     ):
         tree = lxml_html.fromstring(str(drawn))

@@ -11,6 +11,7 @@ import pytest
 from lxml import html as lxml_html
 
 from beeld.profiles import render, svg
+from beeld.profiles.elements import outcomes
 from beeld.profiles.model import Cell, Change, Figure
 from beeld.profiles.timeline import Timeline, timeline
 from beeld.settings import project_folder
@@ -43,7 +44,7 @@ def test_each_figure_says_what_its_tests_found(catalog: Catalog) -> None:
         "afstand_huisarts": [Change(2020, 2024, "niet_toetsbaar", trends.NO_ERROR)],
     }
     found = made(catalog, changes, "aandeel_0_15", "afstand_huisarts")
-    texts = [lxml_html.fromstring(f"<div>{line.outcome}</div>").text_content() for line in found.lines]
+    texts = [lxml_html.fromstring(f"<div>{outcomes(line)}</div>").text_content() for line in found.lines]
     assert texts[0] == f"daalt 2020-2024 {FIVE}geen aantoonbare verandering 2023-2024 {TWO}"
     assert texts[1] == "niet te toetsen"
     assert found.drawn

@@ -7,8 +7,7 @@ escaped on the spot.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Set
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote
@@ -16,22 +15,13 @@ from urllib.parse import quote
 from markupsafe import Markup, escape
 
 from beeld.profiles import wording
-from beeld.profiles.model import Cell, Figure, Profile
-from beeld.profiles.text import Number, Sentence
-from beeld.profiles.wording import first_upper
-from beeld.transforms.catalog import Catalog, Indicator
-
-MARKS = {"hoger": "▲ ", "lager": "▼ ", "gelijk": "≈ ", "niet_toetsbaar": ""}
-DIRECTIONS = {"gunstig": "hoger is gunstiger", "ongunstig": "hoger is ongunstiger", "neutraal": "niet gunstig of ongunstig"}
-
-
-@dataclass(frozen=True)
-class Row:
-    """One figure as a row of a table."""
-
-    html: Markup
-    columns: tuple[str, ...]
-    untested: bool
+from beeld.profiles.likeness import PeerLine
+from beeld.profiles.lines import FigureLine, Head, Origin
+from beeld.profiles.model import Cell, Change
+from beeld.profiles.people import Count
+from beeld.profiles.text import Number, Place, Sentence
+from beeld.profiles.timeline import WORDS, Line
+from beeld.transforms.catalog import Indicator
 
 
 def safe(html: str) -> Markup:
@@ -59,9 +49,17 @@ def number(cell: Cell, indicator: Indicator, *, unit: bool = False) -> Markup:
     return safe(f'<span class="{shape}" {attributes(cell)}>{_quoted(wording.show(cell, indicator, unit=unit))}</span>')
 
 
-def sentence(line: Sentence) -> Markup:
-    """A sentence with its figures as elements."""
-    return Markup("").join(number(p.cell, p.indicator, unit=True) if isinstance(p, Number) else escape(p) for p in line.parts)
+def sentence(line: Sentence, linked: Set[str] = frozenset()) -> Markup:
+    """A sentence with its figures as elements, and the areas in `linked` as links to their pages."""
+    return Markup("").join(_part(part, linked) for part in line.parts)
+
+
+def _part(part: str | Number | Place, linked: Set[str]) -> Markup:
+    if isinstance(part, Number):
+        return number(part.cell, part.indicator, unit=True)
+    if isinstance(part, Place) and part.area.code in linked:
+        return safe(f'<a href="../{escape(part.area.code)}/index.html">{escape(part.text)}</a>')
+    return escape(part if isinstance(part, str) else part.text)
 
 
 def css_string(value: str) -> Markup:
@@ -74,69 +72,91 @@ def address(folder: Path, path: Path) -> str:
     return quote(os.path.relpath(path, folder).replace(os.sep, "/"))
 
 
-def rows(profile: Profile, names: Iterable[str]) -> tuple[Row, ...]:
-    here = first_upper(wording.noun(profile.area))
-    return tuple(_row(profile.figures[name], here) for name in names)
+def rows(found: Iterable[FigureLine], here: str) -> Markup:
+    """Figures as rows of a table; `here` is the head of the column of the area itself."""
+    return safe("".join(_row(line, here) for line in found))
 
 
-def _row(figure: Figure, here: str) -> Row:
-    """A figure as a row: written here and not in the template, because a national run prints a million of them."""
-    cell, indicator = figure.cell, figure.indicator
-    parts = [f'<tr><th scope="row">{_head(indicator.titel, wording.unit_name(indicator), indicator.richting)}</th>']
+def _row(line: FigureLine, here: str) -> str:
+    cell, indicator = line.figure.cell, line.figure.indicator
+    parts = [f'<tr><th scope="row">{_head(line.head)}</th>']
     parts.append(f'<td class="eigen" data-kop="{here}">{number(cell, indicator)}')
-    interval = wording.show_interval(cell, indicator, assumed=figure.assumed)
-    if interval:
-        parts.append(
-            f' <small class="marge" data-ondergrens="{cell.lower!r}" data-bovengrens="{cell.upper!r}">{interval}</small>'
-        )
-    near = figure.nearest
-    if near and near.relation:
-        words = f"{MARKS[near.relation]}{wording.relation_words(near.relation, indicator)} {wording.definite(near.area)}"
-        parts.append(f' <small class="merkteken">{words}</small>')
-    untested = (cell.reason or "").startswith(wording.UNTESTED)
-    reason = (cell.reason or "").removeprefix(wording.UNTESTED).removeprefix("; ")
-    if reason:
-        parts.append(
-            f' <small class="reden">{"let op" if figure.present else "reden"}: {_quoted(wording.plain_reason(reason))}</small>'
-        )
-    columns = tuple(first_upper(wording.definite(c.area)) for c in figure.comparisons)
-    cells = zip(columns, figure.comparisons, strict=True)
-    parts += [f'</td><td data-kop="{column}">{number(c.cell, indicator)}' for column, c in cells]
-    meta = _meta(cell.year, indicator.soort, cell.provisional, cell.reliable, untested, figure.stale)
+    if line.interval:
+        bounds = f'data-ondergrens="{cell.lower!r}" data-bovengrens="{cell.upper!r}"'
+        parts.append(f' <small class="marge" {bounds}>{line.interval}</small>')
+    if line.finding:
+        parts.append(f' <small class="merkteken">{line.finding}</small>')
+    if line.reason:
+        parts.append(f' <small class="reden">{_quoted(line.reason)}</small>')
+    parts += [f'</td><td data-kop="{head}">{number(other, indicator)}' for head, other in line.beside]
+    meta = _meta(line.year, indicator.soort, line.badges)
     parts.append(f'</td><td data-kop="Jaar en soort"><span>{meta}</span></td></tr>\n')
-    return Row(safe("".join(parts)), columns, untested)
+    return "".join(parts)
 
 
 @lru_cache(maxsize=1024)
-def _head(title: str, unit: str, direction: str) -> Markup:
+def _head(head: Head) -> Markup:
     """Title, unit and which way is worse."""
-    better = "" if direction == "neutraal" else f"; {DIRECTIONS[direction]}"
-    return safe(f"{escape(title)} <small>{escape(unit)}{better}</small>")
+    better = f"; {head.direction}" if head.direction else ""
+    return safe(f"{escape(head.title)} <small>{escape(head.unit)}{better}</small>")
 
 
 @lru_cache(maxsize=1024)
-def _meta(year: int | None, kind: str, provisional: bool, reliable: bool | None, untested: bool, stale: bool) -> Markup:
+def _meta(year: str, kind: str, badges: tuple[str, ...]) -> Markup:
     """Year, kind and warnings of a figure."""
-    shown = "–" if year is None else f"{year}{'°' if untested else ''}"
-    states = (("voorlopig", provisional), ("grote marge", reliable is False), ("bron niet bijgewerkt", stale))
-    badges = [wording.KINDS[kind], *(word for word, holds in states if holds)]
     spans = [f'<span class="soort soort-{kind}">{badge}</span>' for badge in badges]
-    return safe(f"{shown} {' '.join(spans)}")
+    return safe(f"{year} {' '.join(spans)}")
 
 
 @lru_cache(maxsize=4096)
-def _origin(name: str, title: str, kind: str, publisher: str, year: int | None, table: str, column: str, sha: str) -> Markup:
+def origin(line: Origin) -> Markup:
     """Where a figure comes from, as a row; the same for most areas."""
-    cells = [str(year or "–"), wording.KINDS[kind], publisher, table or "–"]
-    narrow = [column or "–", sha[:8] or "–"]
-    row = "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "".join(
-        f'<td class="kolom">{escape(cell)}</td>' for cell in narrow
+    row = "".join(f"<td>{escape(cell)}</td>" for cell in (line.year, line.kind, line.publisher, line.table)) + "".join(
+        f'<td class="kolom">{escape(cell)}</td>' for cell in (line.column, line.sha)
     )
-    return safe(f'<tr><th scope="row"><a href="../../methode/{escape(name)}.html">{escape(title)}</a></th>{row}</tr>')
+    link = f'<a href="../../methode/{escape(line.indicator)}.html">{escape(line.title)}</a>'
+    return safe(f'<tr><th scope="row">{link}</th>{row}</tr>')
 
 
-def origin(figure: Figure, catalog: Catalog) -> Markup:
-    source = catalog.sources[figure.indicator.bron]
-    cell, indicator = figure.cell, figure.indicator
-    publisher = f"{source.uitgever}, {source.titel}"
-    return _origin(figure.id, indicator.titel, indicator.soort, publisher, cell.year, cell.table, cell.column, cell.sha)
+def years_row(line: Line, years: Iterable[int]) -> Markup:
+    """The cells of one figure by year; a star where a year comes with a remark."""
+    return safe("".join(f"<td>{_dated(line.cells.get(year), line.figure.indicator)}</td>" for year in years))
+
+
+def _dated(cell: Cell | None, indicator: Indicator) -> Markup:
+    if cell is None:
+        return Markup("")
+    shown = number(cell, indicator)
+    return shown if cell.value is None or not cell.reason else safe(f'{shown}<sup title="{escape(cell.reason)}">*</sup>')
+
+
+def outcomes(line: Line) -> Markup:
+    """What the tests of one figure say, with the numbers that decided it; why it cannot be tested stands below the table."""
+    return safe("".join(_test(change) for change in line.tests)) or escape(line.untested)
+
+
+def _test(change: Change) -> str:
+    outcome, reason = WORDS[change.outcome], escape(change.reason)
+    return f"<p><strong>{outcome}</strong> {change.first}-{change.last} <small>{reason}</small></p>"
+
+
+def count(code: str, found: Count) -> Markup:
+    """The size of a target group of area `code` with its range, or its state with the reason."""
+    size = found.size
+    where = ""
+    if size is not None:
+        where = (
+            f' data-gebied="{escape(code)}" data-doelgroep="{escape(found.group)}" data-peiljaar="{size.year}"'
+            f' data-status="{size.status}"'
+        )
+    if size is None or size.count is None:
+        reason = escape(found.reason)
+        return safe(f'<span class="leeg"{where}>{found.shown}</span> <small class="reden">reden: {reason}</small>')
+    margin = f' <small class="marge">{found.margin}</small>' if found.margin else ""
+    return safe(f'<span class="getal"{where} data-aantal="{size.count}">{escape(found.shown)}</span>{margin}')
+
+
+def distance(code: str, peer: PeerLine) -> Markup:
+    """How far area `code` is from one that is alike."""
+    where = f'data-gebied="{escape(code)}" data-buurcode="{escape(peer.code)}" data-afstand="{peer.distance!r}"'
+    return safe(f'<span class="getal" {where}>{wording.dutch(peer.distance, 2)}</span>')

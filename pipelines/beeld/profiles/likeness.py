@@ -5,15 +5,14 @@ Made by rule from the components of METHOD.md section 11. No figure of an outcom
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from markupsafe import Markup, escape
-
 from beeld.profiles.companions import Composition, Group, Values
-from beeld.profiles.elements import safe
-from beeld.profiles.model import Area, Profile, ReleaseData
-from beeld.profiles.wording import NBSP, dutch, first_upper, lower_first, noun
+from beeld.profiles.model import Area, Profile
+from beeld.profiles.reading import ReleaseData
+from beeld.profiles.text import Place, Sentence
+from beeld.profiles.wording import NBSP, first_upper, lower_first, noun
 from beeld.transforms.clusters import tested_themes
 from beeld.transforms.peers import COMPONENTS, FEWEST_COMPONENTS, Yardstick
 
@@ -57,11 +56,12 @@ NAMES = {
 
 @dataclass(frozen=True)
 class PeerLine:
-    """One area that is alike: its name (linked when it has a page), why, and how far away it is in composition."""
+    """One area that is alike: its name, why, and how far away it is in composition (standard deviations)."""
 
-    name: Markup
+    code: str
+    name: Sentence
     reason: str
-    distance: Markup
+    distance: float
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,18 @@ class GroupLine:
     """One group of buurten that stand out together."""
 
     theme: str
-    names: Markup
+    names: Sentence
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """What the chapter prints about areas that are alike and about groups of buurten."""
+
+    title: str
+    notes: tuple[str, ...]
+    alike: tuple[PeerLine, ...]
+    group_notes: tuple[str, ...]
+    groups: tuple[GroupLine, ...]
 
 
 def reason(own: Values, other: Values, yardstick: Yardstick) -> str:
@@ -98,7 +109,7 @@ def reason(own: Values, other: Values, yardstick: Yardstick) -> str:
     return ", ".join(alike[:NAMED]) + (f"; wel {differs}" if differs else "")
 
 
-def peer_lines(profile: Profile, data: ReleaseData, rendered: frozenset[str]) -> list[PeerLine]:
+def peer_lines(profile: Profile, data: ReleaseData) -> list[PeerLine]:
     """The areas that are alike, the nearest first."""
     found = data.compositions.get(profile.area.kind)
     if found is None:
@@ -106,12 +117,10 @@ def peer_lines(profile: Profile, data: ReleaseData, rendered: frozenset[str]) ->
     own = found.values.get(profile.area.code, ())
     return [
         PeerLine(
-            _linked(data.areas[peer.code], rendered, full=True),
+            peer.code,
+            _named(data.areas[peer.code]),
             reason(own, found.values[peer.code], found.yardstick),
-            safe(
-                f'<span class="getal" data-gebied="{escape(profile.area.code)}" data-buurcode="{escape(peer.code)}"'
-                f' data-afstand="{peer.distance!r}">{dutch(peer.distance, 2)}</span>'
-            ),
+            peer.distance,
         )
         for peer in profile.companions.peers
     ]
@@ -154,13 +163,10 @@ def _missing(area: Area, found: Composition) -> str:
     return f"er is geen cijfer over {_listed(absent)}" if absent else "er zijn geen andere gebieden om mee te vergelijken"
 
 
-def group_lines(profile: Profile, data: ReleaseData, rendered: frozenset[str]) -> list[GroupLine]:
+def group_lines(profile: Profile, data: ReleaseData) -> list[GroupLine]:
     """Groups of adjoining buurten that stand out together, by theme and code."""
     titles = {name: theme.titel for name, theme in data.catalog.themes.items()}
-    return [
-        GroupLine(titles.get(group.theme, group.theme), _members(group, profile.area, data, rendered))
-        for group in _sorted(profile)
-    ]
+    return [GroupLine(titles.get(group.theme, group.theme), _members(group, profile.area, data)) for group in _sorted(profile)]
 
 
 def group_notes(profile: Profile, data: ReleaseData) -> list[str]:
@@ -184,36 +190,37 @@ def _sorted(profile: Profile) -> Sequence[Group]:
     return sorted(profile.companions.groups, key=lambda group: (group.theme, group.codes))
 
 
-def _members(group: Group, area: Area, data: ReleaseData, rendered: frozenset[str]) -> Markup:
+def _members(group: Group, area: Area, data: ReleaseData) -> Sentence:
     """The buurten of the gemeente by name, and how many lie in other gemeenten."""
     own = [code for code in group.codes if data.areas[code].gemeente == area.gemeente]
     elsewhere = sorted({data.areas[code].gemeente_name or "" for code in group.codes if code not in own})
-    names = Markup(", ").join(_linked(data.areas[code], rendered, full=False) for code in own)
-    if not elsewhere:
-        return names
-    count = len(group.codes) - len(own)
-    buurten = "buurt" if count == 1 else "buurten"
-    return names + escape(f". De groep loopt door over de grens: {count} {buurten} in {_listed(elsewhere)}")
+    parts: list[str | Place] = []
+    for code in own:
+        parts += [", ", Place(data.areas[code])] if parts else [Place(data.areas[code])]
+    if elsewhere:
+        count = len(group.codes) - len(own)
+        buurten = "buurt" if count == 1 else "buurten"
+        parts.append(f". De groep loopt door over de grens: {count} {buurten} in {_listed(elsewhere)}")
+    return Sentence(tuple(parts))
 
 
-def _linked(area: Area, rendered: frozenset[str], *, full: bool) -> Markup:
-    name = escape(area.name)
-    link = safe(f'<a href="../{escape(area.code)}/index.html">{name}</a>') if area.code in rendered else name
-    where = f" ({area.gemeente_name})" if full and area.kind != "gemeente" and area.gemeente_name else ""
-    return link + escape(where)
+def _named(area: Area) -> Sentence:
+    """The name with the gemeente that it lies in."""
+    where = area.kind != "gemeente" and area.gemeente_name
+    return Sentence((Place(area), f" ({area.gemeente_name})") if where else (Place(area),))
 
 
 def _listed(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} en {words[-1]}" if words else ""
 
 
-def chapter(profile: Profile, data: ReleaseData, rendered: frozenset[str]) -> Mapping[str, object]:
-    """What the template prints about likeness and groups."""
-    gemeente = profile.area.kind in ("gemeente", "buurt")
-    return {
-        "alike": peer_lines(profile, data, rendered),
-        "alike_notes": peer_notes(profile, data),
-        "clusters": group_lines(profile, data, rendered),
-        "cluster_notes": group_notes(profile, data) if gemeente else [],
-        "alike_title": first_upper(f"gebieden die op {noun(profile.area)} lijken").replace(NBSP, " "),
-    }
+def likeness_of(profile: Profile, data: ReleaseData) -> Likeness:
+    """The part of the chapter about one area."""
+    shown = profile.area.kind in ("gemeente", "buurt")
+    return Likeness(
+        first_upper(f"gebieden die op {noun(profile.area)} lijken").replace(NBSP, " "),
+        tuple(peer_notes(profile, data)),
+        tuple(peer_lines(profile, data)),
+        tuple(group_notes(profile, data)) if shown else (),
+        tuple(group_lines(profile, data)),
+    )

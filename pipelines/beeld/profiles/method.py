@@ -20,7 +20,7 @@ from beeld.transforms.gate import USES, Decision, decide, kind_of
 from beeld.transforms.margins import assumed, published
 
 if TYPE_CHECKING:
-    from beeld.profiles.html import Site
+    from beeld.profiles.site import Site
 
 ROLES = {
     "kern": "kerncijfer: telt mee in de score van het thema",

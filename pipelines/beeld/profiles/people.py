@@ -1,20 +1,28 @@
-"""Chapter "Hoeveel mensen gaat het aan": target groups in persons or households beside their share, and who"
-" lives elsewhere."""
+"""Chapter "Hoeveel mensen gaat het aan": target groups in persons or households beside their share, and who lives elsewhere."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from markupsafe import Markup, escape
-
 from beeld.profiles.companions import GroupSize, OutsideRow
-from beeld.profiles.elements import number, safe
 from beeld.profiles.model import Profile
+from beeld.profiles.text import Number
 from beeld.profiles.wording import KINDS, NBSP, STATES, dutch, noun, plain_reason
 from beeld.transforms.target_groups import OUTCOME, TargetGroup
 
 NOT_DELIVERED = "deze tabel is niet geleverd"
+
+
+@dataclass(frozen=True)
+class Count:
+    """The size of a target group as printed, with its range, or its state with the reason."""
+
+    group: str
+    size: GroupSize | None
+    shown: str
+    margin: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -23,8 +31,8 @@ class GroupLine:
 
     title: str
     text: str
-    count: Markup
-    share: Markup
+    count: Count
+    share: Number
     base: str
     origin: str
     outside: tuple[str, ...]
@@ -65,37 +73,31 @@ def _line(profile: Profile, name: str, group: TargetGroup, choices: tuple[str, .
     indicator = figure.indicator
     origin = f"{size.year}, {KINDS[indicator.soort]}" if size else "–"
     outside = tuple(_outside(profile.companions.outside.get((choice, name))) for choice in choices)
-    share = number(figure.cell, indicator, unit=True)
     return GroupLine(
         group.titel,
         group.uitleg,
-        _count(profile.area.code, name, size, group, figure.assumed),
-        share,
+        count_of(name, size, group, assumed=figure.assumed),
+        Number(figure.cell, indicator),
         group.basis,
         origin,
         outside,
     )
 
 
-def _count(code: str, name: str, size: GroupSize | None, group: TargetGroup, assumed: bool) -> Markup:
-    """The size with its range, or its state with the reason."""
+def count_of(name: str, size: GroupSize | None, group: TargetGroup, *, assumed: bool) -> Count:
+    """The size of target group `name` in words; an estimate is called one."""
     if size is None:
-        return safe(f'<span class="leeg">geen gegevens</span> <small class="reden">reden: {NOT_DELIVERED}</small>')
-    where = (
-        f'data-gebied="{escape(code)}" data-doelgroep="{escape(name)}" data-peiljaar="{size.year}" data-status="{size.status}"'
-    )
+        return Count(name, None, "geen gegevens", "", NOT_DELIVERED)
     if size.count is None:
-        why = escape(plain_reason(size.reason or "geen reden bekend"))
-        return safe(f'<span class="leeg" {where}>{STATES[size.status]}</span> <small class="reden">reden: {why}</small>')
+        return Count(name, size, STATES[size.status], "", plain_reason(size.reason or "geen reden bekend"))
     shown = dutch(size.count, 0)
     if not group.counted:
         shown = f"ongeveer {shown}" if size.count else f"minder dan {dutch(max(5, size.upper or 5), 0)}"
-    found = f'<span class="getal" {where} data-aantal="{size.count}">{shown} {escape(size.unit)}</span>'
-    if size.lower is None or size.upper is None or size.lower == size.upper:
-        return safe(found)
-    kind = "aangenomen marge" if assumed else "marge"
-    low, high = dutch(size.lower, 0), dutch(size.upper, 0)
-    return safe(f'{found} <small class="marge">{kind} {low}{NBSP}tot{NBSP}{high}</small>')
+    margin = ""
+    if size.lower is not None and size.upper is not None and size.lower != size.upper:
+        kind = "aangenomen marge" if assumed else "marge"
+        margin = f"{kind} {dutch(size.lower, 0)}{NBSP}tot{NBSP}{dutch(size.upper, 0)}"
+    return Count(name, size, f"{shown} {size.unit}", margin, "")
 
 
 def _outside(row: OutsideRow | None) -> str:

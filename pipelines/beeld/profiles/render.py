@@ -21,9 +21,12 @@ from typing import Protocol
 import duckdb
 
 from beeld.errors import UsageError
-from beeld.profiles.html import HtmlRenderer, Picture, Site
+from beeld.profiles.contents import Contents, contents_of
+from beeld.profiles.html import HtmlRenderer
 from beeld.profiles.lenses import load_lens
-from beeld.profiles.model import Profile, ReleaseData, build_profile, load_batch, load_release
+from beeld.profiles.model import Profile
+from beeld.profiles.reading import ReleaseData, build_profile, load_batch, load_release
+from beeld.profiles.site import Picture, Site
 from beeld.settings import project_folder
 from beeld.transforms.catalog import Catalog
 from beeld.transforms.target_groups import load_target_groups
@@ -38,7 +41,7 @@ LANGUAGES = ("nl",)
 
 
 class Renderer(Protocol):
-    """Lays out a profile; it computes nothing.
+    """Lays out the contents of a profile; it computes nothing.
 
     `render` is called once per area and returns the files it wrote under `site.folder`; `finish` once, after all areas.
     """
@@ -46,7 +49,7 @@ class Renderer(Protocol):
     @property
     def name(self) -> str: ...
 
-    def render(self, profile: Profile, site: Site, maps: Sequence[Picture], locator: Picture | None) -> list[Path]: ...
+    def render(self, contents: Contents, site: Site, maps: Sequence[Picture], locator: Picture | None) -> list[Path]: ...
 
     def finish(self, site: Site, maps: Mapping[str, Sequence[Picture]]) -> list[Path]: ...
 
@@ -96,8 +99,9 @@ def render_site(
         written: list[Path] = []
         for profile in _profiles(con, data, areas, texts or {}, progress):
             pictures = drawn.get(profile.area.gemeente or "", ())
+            contents = contents_of(profile, site)
             for renderer in renderers:
-                written += renderer.render(profile, site, pictures, locators.get(profile.area.code))
+                written += renderer.render(contents, site, pictures, locators.get(profile.area.code))
         for renderer in renderers:
             written += renderer.finish(site, drawn)
     finally:

@@ -6,34 +6,23 @@ in hue, so that they also hold in black and white; nothing is coloured good or b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
-from beeld.profiles.elements import safe
+from beeld.profiles.contents import Ages
+from beeld.profiles.elements import attributes, safe
 from beeld.profiles.model import Cell, Figure, Spread
-
-Attributes = Callable[[Cell], str]
-"""The `data-*` attributes of a cell, as written by the page."""
+from beeld.profiles.wording import show
 
 STRIP_WIDTH = 320
 LEFT = 86
 BAR_HEIGHT = 22
 
 
-@dataclass(frozen=True)
-class Bar:
-    """One bar of a bar chart, with the same figure of a larger area as a reference mark."""
-
-    label: str
-    cell: Cell
-    text: str
-    reference: float | None
-
-
-def age_bars(bars: Sequence[Bar], attributes: Attributes, *, title: str, reference_name: str) -> Markup:
+def age_bars(ages: Ages, *, title: str) -> Markup:
     """Horizontal bars on one scale that starts at 0; the thin mark is the larger area."""
+    bars, reference_name = ages.bands, ages.reference
     values = [b.cell.value or 0.0 for b in bars] + [b.reference or 0.0 for b in bars]
     top = max([*values, 1.0])
     width, left = 340, 92
@@ -50,7 +39,8 @@ def age_bars(bars: Sequence[Bar], attributes: Attributes, *, title: str, referen
         if bar.reference is not None:
             x = left + bar.reference / top * 190
             parts.append(f'<path class="streep" d="M{x:.1f} {y}v19"/>')
-        parts.append(f'<text x="{width - 2}" y="{y + 13}" text-anchor="end" {attributes(bar.cell)}>{escape(bar.text)}</text>')
+        shown = escape(show(bar.cell, bar.figure.indicator))
+        parts.append(f'<text x="{width - 2}" y="{y + 13}" text-anchor="end" {attributes(bar.cell)}>{shown}</text>')
     if not reference_name:
         return safe("".join([*parts, "</svg>"]))
     legend_y = BAR_HEIGHT * len(bars) + 16

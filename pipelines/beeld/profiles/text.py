@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from beeld.profiles.model import UNIVERSE, Cell, Figure, Profile, ThemeView
+from beeld.profiles.model import UNIVERSE, Area, Cell, Figure, Profile, ThemeView
 from beeld.profiles.wording import (
     KINDS,
     STATES,
@@ -72,10 +72,22 @@ class Number:
 
 
 @dataclass(frozen=True)
-class Sentence:
-    """Words and numbers in order."""
+class Place:
+    """The name of an area inside a sentence; a page links it when the area has a page of its own."""
 
-    parts: tuple[str | Number, ...]
+    area: Area
+
+    @property
+    def text(self) -> str:
+        """The name."""
+        return self.area.name
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """Words, numbers and names of areas in order."""
+
+    parts: tuple[str | Number | Place, ...]
 
     @property
     def figures(self) -> tuple[tuple[str, str, int | None], ...]:

@@ -9,14 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from markupsafe import Markup, escape
-
-from beeld.profiles import svg, wording
-from beeld.profiles.elements import number, safe
+from beeld.profiles import wording
 from beeld.profiles.model import Cell, Change, Figure
 from beeld.sources.declarations import Source
 from beeld.transforms import gate
-from beeld.transforms.catalog import Indicator
 
 WORDS = {
     "stijgt": "stijgt",
@@ -28,15 +24,30 @@ FALSE_ALARMS = {"twee jaren": 0.05, "vijf jaren": 0.002}
 """Share of the tests that find a change where there is none, by the first words of their reason."""
 
 
+FEWEST_DRAWN = 3
+"""Years with a value from which a line is drawn."""
+
+
 @dataclass(frozen=True)
 class Line:
-    """One figure over the years."""
+    """One figure over the years: its cells by year, the tests that were done, and what they say together."""
 
-    title: str
+    figure: Figure
     unit: str
-    line: Markup
-    cells: Markup
-    outcome: Markup
+    cells: Mapping[int, Cell]
+    tests: tuple[Change, ...]
+    untested: str
+    """Why there is no outcome; empty when a test was done."""
+
+    @property
+    def title(self) -> str:
+        """The name of the figure."""
+        return self.figure.indicator.titel
+
+    @property
+    def drawn(self) -> bool:
+        """True when there are enough years for a line."""
+        return sum(cell.value is not None for cell in self.cells.values()) >= FEWEST_DRAWN
 
 
 @dataclass(frozen=True)
@@ -60,7 +71,7 @@ class Timeline:
     @property
     def drawn(self) -> bool:
         """True when at least one figure has a line."""
-        return any(line.line for line in self.lines)
+        return any(line.drawn for line in self.lines)
 
 
 def timeline(figures: Sequence[Figure], changes: Mapping[str, Sequence[Change]], sources: Mapping[str, Source]) -> Timeline:
@@ -73,40 +84,18 @@ def timeline(figures: Sequence[Figure], changes: Mapping[str, Sequence[Change]],
     refused = [(decisions[f.id].reden, f.indicator.titel) for f in figures if not decisions[f.id].allowed and f.present]
     return Timeline(
         tuple(years),
-        tuple(_line(f, found[f.id], years) for f in shown),
+        tuple(_line(f, found[f.id]) for f in shown),
         _tested([change for each in found.values() for change in each]),
         _grouped(untestable),
         _grouped(refused),
     )
 
 
-def _line(figure: Figure, changes: Sequence[Change], years: Sequence[int]) -> Line:
-    printed = {cell.year: _dated(cell, figure.indicator) for cell in figure.history}
-    return Line(
-        figure.indicator.titel,
-        wording.unit_name(figure.indicator),
-        svg.sparkline(figure.history, title=figure.indicator.titel),
-        safe("".join(f"<td>{printed.get(year, '')}</td>" for year in years)),
-        _outcome(changes),
-    )
-
-
-def _dated(cell: Cell, indicator: Indicator) -> Markup:
-    """The figure of one year; a star where it comes with a remark."""
-    shown = number(cell, indicator)
-    return shown if cell.value is None or not cell.reason else safe(f'{shown}<sup title="{escape(cell.reason)}">*</sup>')
-
-
-def _outcome(changes: Sequence[Change]) -> Markup:
-    """What the tests of one figure say, with the numbers that decided it; why it cannot be tested stands below the table."""
-    tested = [change for change in changes if change.outcome != "niet_toetsbaar"]
-    if not tested:
-        return safe("niet te toetsen" if changes else "niet getoetst")
-    parts = [
-        f"<p><strong>{WORDS[change.outcome]}</strong> {change.first}-{change.last} <small>{escape(change.reason)}</small></p>"
-        for change in tested
-    ]
-    return safe("".join(parts))
+def _line(figure: Figure, changes: Sequence[Change]) -> Line:
+    tests = tuple(change for change in changes if change.outcome != "niet_toetsbaar")
+    untested = "" if tests else "niet te toetsen" if changes else "niet getoetst"
+    cells = {cell.year: cell for cell in figure.history if cell.year is not None}
+    return Line(figure, wording.unit_name(figure.indicator), cells, tests, untested)
 
 
 def _tested(changes: Iterable[Change]) -> str:

@@ -1,0 +1,49 @@
+"""The site that is being written: what every renderer gets beside a profile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+from beeld.profiles.lenses import Coverage, Lens
+from beeld.profiles.reading import ReleaseData
+from beeld.transforms.target_groups import TargetGroup
+
+
+class Picture(Protocol):
+    """A drawn map, as `beeld.profiles.maps` returns it; `key` is `<theme or indicator>-nl`, `-gemeente` or `ligging-<code>`."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def alt(self) -> str: ...
+    @property
+    def svg(self) -> Path: ...
+    @property
+    def png(self) -> Path: ...
+    @property
+    def caption(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Site:
+    """The site that is being written."""
+
+    folder: Path
+    data: ReleaseData
+    lens: Lens
+    rendered: frozenset[str]
+    warnings: tuple[str, ...] = ()
+    groups: Mapping[str, TargetGroup] = field(default_factory=dict[str, TargetGroup])
+
+    @cached_property
+    def coverage(self) -> list[Coverage]:
+        """What the release can say about each element of the lens."""
+        return self.lens.coverage(self.data.measured)
