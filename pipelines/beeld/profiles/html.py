@@ -6,7 +6,10 @@ Every printed figure is an element with `data-gebied`, `data-indicator`, `data-p
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, cast
@@ -25,6 +28,24 @@ from beeld.profiles.wording import first_upper
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_MAPPED = 5
 """Up to this many gemeenten the index shows their maps; above it they stand on the page of the gemeente only."""
+
+
+@dataclass(frozen=True)
+class Script:
+    """A script that stands in a page, and the hash by which the page's policy lets it run."""
+
+    text: Markup
+
+    @property
+    def hash(self) -> str:
+        """As a Content-Security-Policy names it."""
+        return f"sha256-{base64.b64encode(hashlib.sha256(self.text.encode()).digest()).decode()}"
+
+
+@cache
+def finder() -> Script:
+    """The script of the area finder on the index."""
+    return Script(elements.safe((TEMPLATES / "zoeken.js").read_text(encoding="utf-8")))
 
 
 @cache
@@ -141,6 +162,7 @@ def index_page(site: Site, maps: Mapping[str, Sequence[Picture]]) -> str:
             root="",
             groups=groups,
             maps=[(site.data.areas[code], pictures) for code, pictures in shown.items() if code in site.data.areas],
+            finder=finder(),
             drawn=sorted(code for code, pictures in maps.items() if pictures),
             link=partial(address, site.folder),
         )
