@@ -22,7 +22,7 @@ from beeld.profiles.contents import PLURALS, Contents
 from beeld.profiles.elements import address
 from beeld.profiles.lines import DIRECTIONS
 from beeld.profiles.model import Area, Figure
-from beeld.profiles.site import Picture, Site
+from beeld.profiles.site import Picture, Site, file_name
 from beeld.profiles.wording import first_upper
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -76,6 +76,7 @@ def environment() -> Environment:
         "dutch": wording.dutch,
         "noun": wording.noun,
         "line_legend": svg.line_legend(),
+        "file_name": file_name,
     }
     cast("dict[str, Any]", env.globals).update(shared)
     return env

@@ -25,6 +25,7 @@ from beeld.profiles.contents import Contents, contents_of
 from beeld.profiles.html import HtmlRenderer
 from beeld.profiles.lenses import load_lens
 from beeld.profiles.model import Profile
+from beeld.profiles.pdf import PdfRenderer
 from beeld.profiles.reading import ReleaseData, build_profile, load_batch, load_release
 from beeld.profiles.site import Picture, Site
 from beeld.settings import project_folder
@@ -54,7 +55,7 @@ class Renderer(Protocol):
     def finish(self, site: Site, maps: Mapping[str, Sequence[Picture]]) -> list[Path]: ...
 
 
-RENDERERS: dict[str, Renderer] = {"html": HtmlRenderer()}
+RENDERERS: dict[str, Renderer] = {"html": HtmlRenderer(), "pdf": PdfRenderer()}
 
 
 def _silent(_message: str) -> None:
@@ -92,7 +93,7 @@ def render_site(
         if unknown:
             raise UsageError(f"no such area: {', '.join(unknown[:10])}", where=str(release), todo="Find it with 'beeld find'")
         groups = load_target_groups(project or project_folder(), catalog)
-        site = Site(out, data, chosen_lens, frozenset(areas), tuple(warnings), groups)
+        site = Site(out, data, chosen_lens, frozenset(areas), tuple(warnings), groups, tuple(formats))
         out.mkdir(parents=True, exist_ok=True)
         _copy_fonts(out / "lettertypen")
         drawn, locators = _draw_all(warehouse, site, progress) if maps else ({}, {})

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from beeld.profiles.lenses import Coverage, Lens
+from beeld.profiles.model import Area, Release
 from beeld.profiles.reading import ReleaseData
 from beeld.transforms.target_groups import TargetGroup
 
@@ -32,6 +33,10 @@ class Picture(Protocol):
     def caption(self) -> str: ...
 
 
+FILES = {"pdf": ("profiel.pdf", "PDF om te printen")}
+"""Format -> the file beside the page of an area, and what a reader calls it."""
+
+
 @dataclass(frozen=True)
 class Site:
     """The site that is being written."""
@@ -42,8 +47,19 @@ class Site:
     rendered: frozenset[str]
     warnings: tuple[str, ...] = ()
     groups: Mapping[str, TargetGroup] = field(default_factory=dict[str, TargetGroup])
+    formats: tuple[str, ...] = ("html",)
+
+    @property
+    def downloads(self) -> list[tuple[str, str]]:
+        """The other formats of each area that are rendered with its page."""
+        return [FILES[name] for name in self.formats if name in FILES]
 
     @cached_property
     def coverage(self) -> list[Coverage]:
         """What the release can say about each element of the lens."""
         return self.lens.coverage(self.data.measured)
+
+
+def file_name(area: Area, release: Release, file: str) -> str:
+    """What a copy of `file` is called: it says area and edition by itself, and holds nothing that a source could choose."""
+    return f"{area.code}-{release.id}-{file}"

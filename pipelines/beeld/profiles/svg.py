@@ -51,15 +51,12 @@ def age_bars(ages: Ages, *, title: str) -> Markup:
 
 def position_strip(figure: Figure, area_noun: str, gemeente_label: str, kind_plural: str) -> Markup:
     """Where the area lies among areas of its kind, in the gemeente and in the country; nothing for a modelled figure."""
-    value = figure.cell.value
-    rows = [
-        (label, spread) for label, spread in ((gemeente_label, figure.in_gemeente), ("Nederland", figure.in_country)) if spread
-    ]
+    value, rows = figure.cell.value, _spreads(figure, gemeente_label)
     if figure.modelled or value is None or not rows:
         return Markup("")
     low = min(value, *(min(s.points[0], *s.ticks) if s.ticks else s.points[0] for _, s in rows))
     high = max(value, *(max(s.points[4], *s.ticks) if s.ticks else s.points[4] for _, s in rows))
-    description = " ".join(f"{label}: {_where(value, spread, area_noun, kind_plural)}" for label, spread in rows)
+    description = places(figure, area_noun, gemeente_label, kind_plural)
     parts = [_head(STRIP_WIDTH, 22 * len(rows) + 14, f"{figure.indicator.titel}, {figure.cell.year}", description, "strook")]
     scale = (STRIP_WIDTH - LEFT - 10) / ((high - low) or 1.0)
     for row, (label, spread) in enumerate(rows):
@@ -69,6 +66,19 @@ def position_strip(figure: Figure, area_noun: str, gemeente_label: str, kind_plu
     parts.append(f'<text class="as" x="{LEFT}" y="{bottom}">lager</text>')
     parts.append(f'<text class="as" x="{STRIP_WIDTH - 10}" y="{bottom}" text-anchor="end">hoger</text></svg>')
     return safe("".join(parts))
+
+
+def places(figure: Figure, area_noun: str, gemeente_label: str, kind_plural: str) -> str:
+    """What a position strip shows, in words."""
+    value, rows = figure.cell.value, _spreads(figure, gemeente_label)
+    if value is None:
+        return ""
+    return " ".join(f"{label}: {_where(value, spread, area_noun, kind_plural)}" for label, spread in rows)
+
+
+def _spreads(figure: Figure, gemeente_label: str) -> list[tuple[str, Spread]]:
+    found = ((gemeente_label, figure.in_gemeente), ("Nederland", figure.in_country))
+    return [(label, spread) for label, spread in found if spread]
 
 
 def _strip_row(y: int, label: str, spread: Spread, low: float, scale: float) -> str:

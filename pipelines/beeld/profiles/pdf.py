@@ -1,0 +1,363 @@
+"""A profile as PDF, set by Typst: tagged (PDF/UA-1), with the name of the area and the edition on every page.
+
+Typst was chosen over a browser or ReportLab because it makes tagged PDF, sets tables over pages and takes tens of milliseconds
+(facts/STACK.md). What a profile says goes in as data (`sys.inputs`), so that no name can be code; see `templates/profiel.typ`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+import matplotlib
+import typst
+
+from beeld.errors import BeeldError
+from beeld.profiles import svg, wording
+from beeld.profiles.contents import PLURALS, Contents, Section
+from beeld.profiles.lines import DIRECTIONS, FigureLine
+from beeld.profiles.people import GroupLine
+from beeld.profiles.site import Picture, Site
+from beeld.profiles.text import Note, Number, Sentence
+from beeld.profiles.timeline import WORDS, Line
+from beeld.profiles.wording import first_upper
+
+TEMPLATE = Path(__file__).parent / "templates" / "profiel.typ"
+NAME = "profiel.pdf"
+NO_VERDICT = "een signaal, geen oordeel"
+EXAMPLE = "voorbeeld: verzonnen cijfers"
+FAMILIES = ("Source Sans Pro", "DejaVu Sans")
+"""The typeface of the site, and one for the characters that it lacks."""
+TURNING = frozenset({"LRE", "LRO", "RLE", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+"""Characters that only change the order of reading; with them a name can pass for another."""
+CHART_STYLE = (
+    "text{font:11px 'Source Sans Pro','DejaVu Sans';fill:#1e2a33}.as{font-size:9px;fill:#4d5a63}"
+    ".staaf{fill:#0b556b}.streep{stroke:#5b3a73;stroke-width:2;fill:none}.lijn{stroke:#cfc6b6;fill:none}"
+    ".merk{stroke:#4d5a63;stroke-width:1.2;fill:none}.band{fill:#cfc6b6}.kern{fill:#8f9aa1}"
+    ".midden{stroke:#1e2a33;stroke-width:1.4;fill:none}.stip{fill:#5b3a73;stroke:#fff;stroke-width:1.2}"
+    ".ander{fill:#fff;stroke:#4d5a63;stroke-width:1.5}.lijntje circle{fill:#1e2a33}.los{fill:#fff!important;stroke:#1e2a33}"
+)
+LEVEL_COLOURS = {"aandacht": "#5b3a73", "sterk": "#5b3a73", "kracht": "#0b556b"}
+
+
+class PdfRenderer:
+    """`gebied/<CODE>/profiel.pdf`."""
+
+    name = "pdf"
+
+    def render(self, contents: Contents, site: Site, maps: Sequence[Picture], locator: Picture | None) -> list[Path]:
+        """Write the PDF of one area."""
+        folder = site.folder / "gebied" / contents.profile.area.code
+        folder.mkdir(parents=True, exist_ok=True)
+        target = folder / NAME
+        target.write_bytes(typeset(document(contents, site, maps, locator), site.folder))
+        return [target]
+
+    def finish(self, site: Site, maps: Mapping[str, Sequence[Picture]]) -> list[Path]:
+        """Nothing is left to write."""
+        return []
+
+
+def typeset(content: Mapping[str, Any], root: Path) -> bytes:
+    """The PDF of what `document` returned; `root` holds the pictures. The same content gives the same bytes."""
+    try:
+        made = compiler(root).compile(
+            TEMPLATE.read_bytes(),
+            sys_inputs={"profiel": json.dumps(_shown(content), ensure_ascii=False)},
+            format="pdf",
+            pdf_standards="ua-1",
+            timestamp=0,
+        )
+    except typst.TypstError as error:
+        raise BeeldError(f"the PDF of {content['code']} cannot be set: {error.message}", todo="Report this message") from error
+    assert isinstance(made, bytes)  # noqa: S101 - one output for the format pdf
+    return made
+
+
+def _shown(value: Any) -> Any:
+    """`value` with a replacement mark for characters that no page can show, or that turn the order of reading round."""
+    if isinstance(value, str):
+        return value if value.isprintable() else "".join(map(_mark, value))
+    if isinstance(value, dict):
+        return {key: _shown(each) for key, each in cast("dict[str, Any]", value).items()}
+    if isinstance(value, (list, tuple)):
+        return [_shown(each) for each in cast("list[Any]", value)]
+    return value
+
+
+@cache
+def _mark(character: str) -> str:
+    hidden = unicodedata.category(character) in ("Cc", "Cs", "Cn") and character not in "\n\t"
+    return "\ufffd" if hidden or unicodedata.bidirectional(character) in TURNING else character
+
+
+@cache
+def compiler(root: Path) -> typst.Compiler:
+    """One compiler per process and site: a new one reads the fonts again. It does not survive a fork (facts/STACK.md)."""
+    fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(f) for f in font_folders()])
+    return typst.Compiler(root=str(root), font_paths=fonts)
+
+
+def font_folders() -> list[Path]:
+    """Where the fonts of FAMILIES are installed; BeeldError when the package of the first is not there."""
+    found = importlib.util.find_spec("font_source_sans_pro")
+    if found is None or found.origin is None:
+        raise BeeldError("the typeface of the PDF is not installed", todo="Install the package font-source-sans-pro")
+    return [Path(found.origin).parent / "files", Path(matplotlib.get_data_path()) / "fonts" / "ttf"]
+
+
+# ---------------------------------------------------------------- what is printed
+
+
+def document(contents: Contents, site: Site, maps: Sequence[Picture], locator: Picture | None) -> dict[str, Any]:
+    """Everything that the PDF prints, as JSON values."""
+    profile, area, cover = contents.profile, contents.profile.area, contents.cover
+    release = profile.release
+    return {
+        "titel": f"{area.name} ({area.code})",
+        "naam": area.name,
+        "code": area.code,
+        "hier": first_upper(wording.noun(area)),
+        "voorbeeld": EXAMPLE if release.example else "",
+        "voet": " · ".join(
+            ["Beeld van de Wijk", f"editie {release.id}", f"methode {release.method}", f"indeling {area.division}", NO_VERDICT]
+        ),
+        "lettertype": FAMILIES,
+        "ligging": _map(locator, site.folder) if locator else None,
+        "omslag": {
+            "soort": cover.kind,
+            "aanleiding": cover.occasion,
+            "uitnodiging": cover.invitation,
+            "mensen": [_rich(line) for line in cover.people],
+            "krachten": [{"titel": each.title, "zin": _rich(each.sentence)} for each in cover.strengths],
+            "zorgen": [{"titel": each.title, "zin": _rich(each.sentence)} for each in cover.concerns],
+            "geen_punten": cover.no_points,
+            "uitkomst": cover.outcome,
+            "oordeel": " ".join(cover.verdict),
+            "redenen": cover.reasons,
+            "besproken": cover.discussed,
+        },
+        "hoofdstukken": _chapters(contents),
+        "blik": LENS.format(titel=site.lens.titel, inleiding=site.lens.inleiding),
+        "dekking": _coverage(contents, site),
+        "vergelijken": [COMPARE.format(hier=wording.noun(area))],
+        "kaartjes": _cards(contents),
+        "lijken": {
+            "titel": contents.likeness.title,
+            "noten": contents.likeness.notes,
+            "rijen": [[peer.name.plain, peer.reason, wording.dutch(peer.distance, 2)] for peer in contents.likeness.alike],
+        },
+        "groepen": {
+            "titel": "Aangrenzende buurten die samen opvallen" if contents.likeness.groups else "",
+            "noten": contents.likeness.group_notes,
+            "rijen": [[group.theme, group.names.plain] for group in contents.likeness.groups],
+        },
+        "lijsten": {"regels": [*map(wording.plain_units, contents.lists.beside), *_summaries(contents)]},
+        "verloop": _timeline(contents),
+        "mensen": {
+            "noten": contents.people.notes,
+            "keuzes": contents.people.choices,
+            "rijen": [_group(line) for line in contents.people.lines],
+        },
+        "weten": [_note(note) for note in contents.unknowns],
+        "vragen": contents.questions,
+        "bronnen": {"uitleg": SOURCES, "groepen": _origins(contents)},
+        "kaarten": [_map(picture, site.folder) for picture in _drawn(contents, maps)],
+        "kaarten_elders": MAPS_ELSEWHERE if maps else "",
+    }
+
+
+LENS = "Dit profiel kijkt vanuit: {titel}. {inleiding} Een andere blik ordent dezelfde cijfers anders en verandert geen getal."
+COMPARE = (
+    "Elke stip is {hier}. In de strook staan streepjes voor andere gebieden van dezelfde soort. Zijn het er veel, dan staat er"
+    " een balk: de donkere balk is de middelste helft en de lichte balk bijna alle gebieden. Modelschattingen staan hier niet:"
+    " die zijn niet gemaakt om gebieden naast elkaar te zetten."
+)
+SOURCES = (
+    "Van elk cijfer staat hier waar het vandaan komt. De laatste kolom wijst de bewaarde levering aan. Klopt er iets niet? Meld"
+    " het bij de organisatie die u dit profiel gaf, en noem de editie, het gebied en het cijfer."
+)
+MAPS_ELSEWHERE = "De kaarten per thema staan in het profiel van de gemeente en op de webbladzijde."
+YEARS = (
+    "In de lijn: punten met een lijn zijn jaren na elkaar met dezelfde grens; een open punt is een jaar met een kanttekening. De"
+    " lijn breekt daar, en ook waar een jaar ontbreekt. Alle jaren staan op de webbladzijde."
+)
+TESTED = (
+    "Een cijfer kan door toeval iets hoger of lager uitvallen dan het jaar ervoor. Daarom toetsen wij elk verschil. Een"
+    " verandering zegt niet waardoor zij er is."
+)
+
+
+def _rich(line: Sentence) -> list[list[str]]:
+    """Words and numbers, so that the numbers can stand out."""
+    return [["n" if isinstance(part, Number) else "t", part if isinstance(part, str) else part.text] for part in line.parts]
+
+
+def _map(picture: Picture, root: Path) -> dict[str, str]:
+    return {"pad": "/" + picture.png.relative_to(root).as_posix(), "alt": f"{picture.title}. {picture.alt}"}
+
+
+def _chapters(contents: Contents) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for chapter, sections in contents.chapters:
+        people = chapter.vorm == "bevolking"
+        found.append(
+            {
+                "titel": chapter.titel,
+                "leeftijden": _ages(contents) if people else None,
+                "secties": [_section(each, titled=not people) for each in sections],
+            }
+        )
+    if contents.leftover:
+        rest = [_section(each, titled=True) for each in contents.leftover]
+        found.append({"titel": "Overige thema's", "leeftijden": None, "secties": rest})
+    return found
+
+
+def _section(section: Section, *, titled: bool) -> dict[str, Any]:
+    level = f"{wording.LEVELS[section.level]}{f' · {section.certainty}' if section.certainty else ''}" if section.level else ""
+    return {
+        "titel": section.title if titled else "",
+        "niveau": level,
+        "kleur": LEVEL_COLOURS.get(section.level, "#4d5a63"),
+        "zinnen": section.sentences,
+        "gaten": section.gaps,
+        "kolommen": section.columns,
+        "rijen": [_line(line) for line in section.lines],
+    }
+
+
+def _line(line: FigureLine) -> dict[str, Any]:
+    head = line.head
+    return {
+        "titel": head.title,
+        "eenheid": f"{head.unit}; {head.direction}" if head.direction else head.unit,
+        "waarde": line.shown,
+        "leeg": not line.figure.present,
+        "bij": [each for each in (line.interval, line.finding, line.reason) if each],
+        "naast": [wording.show(cell, line.figure.indicator) for _, cell in line.beside],
+        "jaar": line.year,
+        "merken": line.badges,
+    }
+
+
+def _drawing(drawn: str, alt: str) -> dict[str, str]:
+    """A chart of the pages as a picture on its own."""
+    head, _, rest = drawn.partition(">")
+    return {"svg": f'{head} xmlns="http://www.w3.org/2000/svg"><style>{CHART_STYLE}</style>{rest}', "alt": alt}
+
+
+def _ages(contents: Contents) -> dict[str, str] | None:
+    ages = contents.ages
+    if ages is None:
+        return None
+    title = f"Leeftijd in {wording.noun(contents.profile.area)}, {ages.year}"
+    values = "; ".join(f"{band.label} {wording.show(band.cell, band.figure.indicator)}" for band in ages.bands)
+    below = f"Aandeel van de inwoners per leeftijdsgroep, in procenten. Jaar: {ages.year}."
+    return {**_drawing(str(svg.age_bars(ages, title=title)), f"{title}: {values}."), "onder": below}
+
+
+def _cards(contents: Contents) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    area = contents.profile.area
+    here, plural = wording.noun(area), PLURALS[area.kind]
+    for figure in contents.compared:
+        places = svg.places(figure, first_upper(here), "gemeente", plural)
+        strip = svg.position_strip(figure, first_upper(here), "gemeente", plural)
+        rows = [(here, figure.cell), *((wording.definite(c.area), c.cell) for c in figure.comparisons)]
+        dots = svg.interval_dots(rows, title=figure.indicator.titel) if figure.cell.lower is not None else ""
+        drawings = [_drawing(str(strip), f"{figure.indicator.titel}. {places}")] if strip else []
+        if dots:
+            values = "; ".join(f"{label} {wording.show(cell, figure.indicator)}" for label, cell in rows)
+            drawings.append(_drawing(str(dots), f"Met marge, op een eigen schaal: {values}."))
+        if drawings:
+            direction = "" if figure.indicator.richting == "neutraal" else f"; {DIRECTIONS[figure.indicator.richting]}"
+            shown = wording.show(figure.cell, figure.indicator, unit=True)
+            extra = f"({figure.cell.year}{direction})"
+            found.append({"titel": figure.indicator.titel, "waarde": shown, "bij": extra, "beelden": drawings})
+    return found
+
+
+def _coverage(contents: Contents, site: Site) -> list[list[str]]:
+    titles = {name: indicator.titel for name, indicator in site.data.catalog.indicators.items()}
+    words = {"direct": "direct", "proxy": "alleen indirect"}
+    found: list[list[str]] = []
+    for each in contents.coverage:
+        lists = (("Direct", each.direct), ("Indirect", each.proxy), ("Niet geleverd", each.undelivered))
+        named = [f"{label}: {'; '.join(titles[name] for name in names)}." for label, names in lists if names]
+        extra = wording.plain_units(each.element.toelichting) or ("" if named else "Er is geen open cijfer.")
+        empty = "geen cijfer in deze editie" if each.undelivered else "geen open cijfer"
+        found.append([each.element.titel, words.get(each.measure, empty), " ".join([*named, extra]).strip()])
+    return found
+
+
+def _summaries(contents: Contents) -> Iterable[str]:
+    for summary in contents.lists.summaries:
+        yield f"{summary.title}: {' '.join(summary.sentences)}"
+    if contents.lists.absent:
+        yield contents.lists.absent
+
+
+def _timeline(contents: Contents) -> dict[str, Any]:
+    found = contents.timeline
+    groups = (("Niet te toetsen", found.untestable), ("Niet over de jaren getoond", found.refused))
+    return {
+        "uitleg": TESTED,
+        "getoetst": found.tested,
+        "rijen": [_year_row(line) for line in found.lines],
+        "onder": YEARS,
+        "redenen": [
+            {"titel": title, "rijen": [[group.reason, "; ".join(group.titles)] for group in each]}
+            for title, each in groups
+            if each
+        ],
+    }
+
+
+def _year_row(line: Line) -> dict[str, Any]:
+    indicator = line.figure.indicator
+    known = [(year, cell) for year, cell in sorted(line.cells.items()) if cell.value is not None]
+    first, last = known[0], known[-1]
+    drawn = svg.sparkline(line.figure.history, title=line.title)
+    tests = [[f"{WORDS[each.outcome]} {each.first}-{each.last}", each.reason] for each in line.tests]
+    return {
+        "titel": line.title,
+        "eenheid": line.unit,
+        "lijn": _drawing(str(drawn), f"Lijn van {first[0]} tot {last[0]}.") if drawn else None,
+        "eerste": [str(first[0]), wording.show(first[1], indicator)],
+        "laatste": [str(last[0]), wording.show(last[1], indicator)],
+        "toets": tests or [["", line.untested]],
+    }
+
+
+def _note(note: Note) -> dict[str, Any]:
+    sentences = all(item.endswith(".") for item in note.items)
+    return {"titel": note.title, "tekst": note.text, "punten": note.items, "zinnen": sentences}
+
+
+def _origins(contents: Contents) -> list[dict[str, Any]]:
+    """Where figures come from, by publisher in the order in which they first came."""
+    groups: dict[str, list[list[str]]] = {}
+    for each in contents.origins:
+        groups.setdefault(each.publisher, []).append([each.title, each.year, each.kind, each.table, each.column, each.sha])
+    return [{"bron": publisher, "rijen": rows} for publisher, rows in groups.items()]
+
+
+def _drawn(contents: Contents, maps: Sequence[Picture]) -> list[Picture]:
+    """The maps of the themes with national classes, in the profile of a gemeente; with every buurt they would be the same."""
+    if contents.profile.area.kind != "gemeente":
+        return []
+    sections = [each for _, sections in contents.chapters for each in sections]
+    return [p for each in (*sections, *contents.leftover) for p in each.maps(maps) if p.key.endswith("-nl")]
+
+
+def _group(line: GroupLine) -> dict[str, Any]:
+    count = line.count
+    beside = [each for each in (count.margin, f"reden: {count.reason}" if count.reason else "") if each]
+    rest = [line.share.text, line.base, line.origin, *line.outside]
+    return {"titel": line.title, "uitleg": line.text, "aantal": count.shown, "bij": beside, "rest": rest}
