@@ -131,7 +131,7 @@ def demo() -> None:
 def render(
     codes: Annotated[list[str] | None, typer.Argument(metavar="[CODE]...", help="Codes or exact names.")] = None,
     lens: Annotated[str, typer.Option(help="Perspective on the same figures.")] = "zoom-in",
-    formats: Annotated[str, typer.Option("--format", help="Comma-separated: html, pdf.")] = "html",
+    formats: Annotated[str, typer.Option("--format", help="Comma-separated: html, pdf, pptx, xlsx.")] = "html",
     lang: Annotated[str, typer.Option(help="Language of the pages: nl.")] = "nl",
     pack: Annotated[Path | None, typer.Option(help="Folder for the result; default: beside the releases.")] = None,
 ) -> None:

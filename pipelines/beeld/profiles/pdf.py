@@ -22,13 +22,12 @@ from beeld.profiles import svg, wording
 from beeld.profiles.contents import PLURALS, Contents, Section
 from beeld.profiles.lines import DIRECTIONS, FigureLine
 from beeld.profiles.people import GroupLine
-from beeld.profiles.site import Picture, Site
+from beeld.profiles.site import FILES, Picture, Site
 from beeld.profiles.text import Note, Number, Sentence
 from beeld.profiles.timeline import WORDS, Line
 from beeld.profiles.wording import first_upper
 
 TEMPLATE = Path(__file__).parent / "templates" / "profiel.typ"
-NAME = "profiel.pdf"
 NO_VERDICT = "een signaal, geen oordeel"
 EXAMPLE = "voorbeeld: verzonnen cijfers"
 FAMILIES = ("Source Sans Pro", "DejaVu Sans")
@@ -54,7 +53,7 @@ class PdfRenderer:
         """Write the PDF of one area."""
         folder = site.folder / "gebied" / contents.profile.area.code
         folder.mkdir(parents=True, exist_ok=True)
-        target = folder / NAME
+        target = folder / FILES[self.name][0]
         target.write_bytes(typeset(document(contents, site, maps, locator), site.folder))
         return [target]
 

@@ -28,6 +28,8 @@ from beeld.profiles.model import Profile
 from beeld.profiles.pdf import PdfRenderer
 from beeld.profiles.reading import ReleaseData, build_profile, load_batch, load_release
 from beeld.profiles.site import Picture, Site
+from beeld.profiles.slides import PptxRenderer
+from beeld.profiles.xlsx import XlsxRenderer
 from beeld.settings import project_folder
 from beeld.transforms.catalog import Catalog
 from beeld.transforms.target_groups import load_target_groups
@@ -55,7 +57,7 @@ class Renderer(Protocol):
     def finish(self, site: Site, maps: Mapping[str, Sequence[Picture]]) -> list[Path]: ...
 
 
-RENDERERS: dict[str, Renderer] = {"html": HtmlRenderer(), "pdf": PdfRenderer()}
+RENDERERS: dict[str, Renderer] = {each.name: each for each in (HtmlRenderer(), PdfRenderer(), PptxRenderer(), XlsxRenderer())}
 
 
 def _silent(_message: str) -> None:

@@ -33,7 +33,11 @@ class Picture(Protocol):
     def caption(self) -> str: ...
 
 
-FILES = {"pdf": ("profiel.pdf", "PDF om te printen")}
+FILES = {
+    "pdf": ("profiel.pdf", "PDF om te printen"),
+    "pptx": ("profiel.pptx", "dia's (PowerPoint)"),
+    "xlsx": ("profiel.xlsx", "rekenblad (Excel)"),
+}
 """Format -> the file beside the page of an area, and what a reader calls it."""
 
 

@@ -1,0 +1,307 @@
+"""A profile as a workbook: a sheet per chapter, a row per figure, numbers unrounded and states as words.
+
+XlsxWriter was chosen over openpyxl because it writes what it is told: a text stays a text, also when it begins with `=`, and
+a file takes milliseconds.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from xlsxwriter.format import Format
+from xlsxwriter.workbook import Workbook
+from xlsxwriter.worksheet import Worksheet
+
+from beeld.profiles import wording
+from beeld.profiles.contents import Contents, Section
+from beeld.profiles.lines import FigureLine
+from beeld.profiles.model import Cell
+from beeld.profiles.packages import fixed
+from beeld.profiles.site import FILES, Picture, Site
+from beeld.profiles.timeline import WORDS
+from beeld.transforms.catalog import Indicator
+
+EXAMPLE = "voorbeeld: verzonnen cijfers"
+SHEET_NAME = 31
+"""Characters that a name of a sheet may have."""
+FORBIDDEN = str.maketrans(dict.fromkeys("[]:*?/\\'", " "))
+Value = str | float | int | None
+
+
+@dataclass(frozen=True)
+class Number:
+    """A value with the number of decimals that it is shown with."""
+
+    value: float
+    decimals: int
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table: its name, the heads of its columns with their widths, and rows of texts and numbers."""
+
+    name: str
+    heads: tuple[tuple[str, int], ...]
+    rows: tuple[tuple[Value | Number, ...], ...]
+
+
+SELF = (("gebiedscode", 13), ("gebied", 22), ("editie", 24))
+"""The columns with which every table says what it is about."""
+FIGURE = (
+    *SELF,
+    ("thema", 26),
+    ("indicator", 28),
+    ("cijfer", 34),
+    ("waarde", 15),
+    ("eenheid", 18),
+    ("peiljaar", 9),
+    ("status", 18),
+    ("reden", 30),
+    ("ondergrens", 12),
+    ("bovengrens", 12),
+    ("soort", 18),
+    ("kanttekening", 22),
+    ("wat hoger betekent", 26),
+    ("verschil", 34),
+)
+ORIGIN = (("tabel", 14), ("kolom", 34), ("levering (sha256)", 20))
+
+
+class XlsxRenderer:
+    """`gebied/<CODE>/profiel.xlsx`."""
+
+    name = "xlsx"
+
+    def render(self, contents: Contents, site: Site, maps: Sequence[Picture], locator: Picture | None) -> list[Path]:
+        """Write the workbook of one area."""
+        target = site.folder / "gebied" / contents.profile.area.code / FILES[self.name][0]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(workbook(sheets(contents, site), contents.profile.area.name))
+        return [target]
+
+    def finish(self, site: Site, maps: Mapping[str, Sequence[Picture]]) -> list[Path]:
+        """Nothing is left to write."""
+        return []
+
+
+def workbook(tables: Iterable[Sheet], title: str) -> bytes:
+    """The file of these tables; the same tables give the same bytes."""
+    target = io.BytesIO()
+    book = Workbook(target, {"in_memory": True} | dict.fromkeys(("strings_to_formulas", "strings_to_urls"), False))
+    book.set_properties({"title": title[:255], "author": "Beeld van de Wijk", "created": datetime(1980, 1, 1, tzinfo=UTC)})
+    pen = Pen(book)
+    for table in tables:
+        page = book.add_worksheet(table.name)
+        page.set_landscape()
+        page.set_paper(9)
+        page.fit_to_pages(1, 0)
+        page.repeat_rows(0)
+        page.freeze_panes(1, 2 if table.heads[: len(SELF)] == SELF else 0)
+        for column, (name, width) in enumerate(table.heads):
+            page.set_column(column, column, width)
+            page.write_string(0, column, name, pen.head)
+        for number, row in enumerate(table.rows, start=1):
+            for column, value in enumerate(row):
+                pen.write(page, number, column, value)
+    book.close()
+    return fixed(target.getvalue())
+
+
+class Pen:
+    """Writes cells of one workbook: a text as text, a number as number, and nothing where there is nothing."""
+
+    def __init__(self, book: Workbook) -> None:
+        self._book = book
+        self.head = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
+        self._plain = book.add_format({"text_wrap": True, "valign": "top"})
+        self._numbers: dict[int, Format] = {}
+
+    def write(self, page: Worksheet, row: int, column: int, value: Value | Number) -> None:
+        """One cell."""
+        if isinstance(value, Number):
+            page.write_number(row, column, value.value, self._number(value.decimals))
+        elif isinstance(value, (int, float)):
+            page.write_number(row, column, value, self._plain)
+        elif value:
+            page.write_string(row, column, value, self._plain)
+
+    def _number(self, decimals: int) -> Format:
+        if decimals not in self._numbers:
+            pattern = "#,##0" + (f".{'0' * decimals}" if decimals else "")
+            self._numbers[decimals] = self._book.add_format({"num_format": pattern, "valign": "top"})
+        return self._numbers[decimals]
+
+
+# ---------------------------------------------------------------- what is in it
+
+
+def sheets(contents: Contents, site: Site) -> Iterator[Sheet]:
+    """Every sheet of a profile in order."""
+    yield _readme(contents)
+    yield _cover(contents)
+    used = {"Lees mij", "Omslag"}
+    groups = [(chapter.titel, sections) for chapter, sections in contents.chapters]
+    if contents.leftover:
+        groups.append(("Overige thema's", contents.leftover))
+    for title, sections in groups:
+        yield _figures(contents, site, _unused(title, used), sections)
+    yield _coverage(contents, site)
+    yield _alike(contents)
+    yield _years(contents)
+    yield _people(contents)
+    texts = [("onderwerp", 34), ("tekst", 110)]
+    yield _listed(contents, "Wat weten we niet", texts, _unknowns(contents))
+    yield _listed(contents, "Vragen", [("vraag", 120)], [(each,) for each in contents.questions])
+    heads = [("cijfer", 40), ("indicator", 30), ("jaar", 8), ("soort", 18), ("bron", 50), *ORIGIN]
+    rows = [(o.title, o.indicator, o.year, o.kind, o.publisher, o.table, o.column, o.sha) for o in contents.origins]
+    yield _listed(contents, "Bronnen", heads, rows)
+
+
+def _unused(title: str, used: set[str]) -> str:
+    """A name for a sheet: allowed by Excel, and not there yet."""
+    base = title.translate(FORBIDDEN).strip()[:SHEET_NAME] or "Cijfers"
+    name, number = base, 2
+    while name.lower() in {each.lower() for each in used}:
+        name, number = f"{base[: SHEET_NAME - 4]} ({number})", number + 1
+    used.add(name)
+    return name
+
+
+def _self(contents: Contents) -> tuple[str, str, str]:
+    release = contents.profile.release
+    edition = f"{release.id} ({EXAMPLE})" if release.example else release.id
+    return contents.profile.area.code, contents.profile.area.name, edition
+
+
+def _listed(contents: Contents, name: str, heads: Sequence[tuple[str, int]], rows: Iterable[Sequence[Value | Number]]) -> Sheet:
+    own = _self(contents)
+    return Sheet(name, (*SELF, *heads), tuple((*own, *row) for row in rows))
+
+
+README = (
+    ("Wat dit is", "De cijfers van het profiel, per cijfer met jaar, bron en hoe zeker het is. Een signaal, geen oordeel."),
+    ("Waarden", "Een getal is niet afgerond. Het staat op het scherm met zoveel decimalen als in het profiel."),
+    ("Geen getal", "Waar geen getal is, staat een woord: geen gegevens, afgeschermd of n.v.t. De kolom reden zegt waarom."),
+    ("Nul", "Nul is een getal. Een leeg cijfer is nooit nul."),
+    ("Marge", "Tussen ondergrens en bovengrens ligt het cijfer met 95 procent zekerheid, of binnen een aangenomen marge."),
+    ("Modelschatting", "Een schatting uit een model. Zet gebieden daarmee niet op volgorde en vergelijk er geen jaren mee."),
+    ("Bronnen", "Het blad Bronnen noemt per cijfer uitgever, tabel, kolom en levering. Noem de uitgever bij gebruik."),
+)
+
+
+def _readme(contents: Contents) -> Sheet:
+    area, release = contents.profile.area, contents.profile.release
+    invented = [("Let op", f"{EXAMPLE}. De cijfers gaan niet over een echt gebied.")] if release.example else []
+    known = [
+        ("Gebied", f"{area.name} ({area.code})"),
+        ("Indeling van gebieden", str(area.division)),
+        ("Editie", release.id),
+        ("Methode", release.method),
+    ]
+    return Sheet("Lees mij", (("onderwerp", 24), ("tekst", 110)), (*known, *invented, *README))
+
+
+def _cover(contents: Contents) -> Sheet:
+    cover = contents.cover
+    rows: list[tuple[str, str]] = [("Waar is het om begonnen?", cover.occasion or cover.invitation)]
+    rows += [("Wie wonen hier?", line.plain) for line in cover.people]
+    rows += [("Kracht", f"{point.title}. {point.sentence.plain}") for point in cover.strengths]
+    rows += [("Zorg", f"{point.title}. {point.sentence.plain}") for point in cover.concerns]
+    rows += [("Krachten en zorgen", cover.no_points)] if cover.no_points else []
+    rows += [("Samen bespreken", cover.outcome), ("Samen bespreken", " ".join(cover.verdict))]
+    rows += [("Waarop dit rust", reason) for reason in cover.reasons]
+    return _listed(contents, "Omslag", [("onderdeel", 26), ("tekst", 110)], [*rows, ("Bewoners", cover.discussed)])
+
+
+def _figures(contents: Contents, site: Site, name: str, sections: Sequence[Section]) -> Sheet:
+    columns = next((section.columns for section in sections if section.lines), ())
+    heads = (*FIGURE, *((head, 14) for head in columns), ("bron", 44), *ORIGIN)
+    own = _self(contents)
+    rows = [(*own, *_row(section, line, site)) for section in sections for line in section.lines]
+    return Sheet(name, heads, tuple(rows))
+
+
+def _row(section: Section, line: FigureLine, site: Site) -> Iterator[Value | Number]:
+    figure, cell, indicator = line.figure, line.figure.cell, line.figure.indicator
+    source = site.data.catalog.sources[indicator.bron]
+    yield from (section.title, figure.id, indicator.titel, _value(cell, indicator), wording.unit_name(indicator))
+    yield from (cell.year if cell.year is not None else "–", cell.status, cell.reason or "")
+    yield from (_bound(cell.lower, indicator), _bound(cell.upper, indicator), wording.KINDS[indicator.soort])
+    extra = ["aangenomen marge"] if figure.assumed and line.interval else []
+    yield from ("; ".join([*line.badges[1:], *extra]), line.head.direction, line.finding)
+    yield from (_value(other, indicator) for _, other in line.beside)
+    yield from (f"{source.uitgever}, {source.titel}", cell.table or "–", cell.column or "–", cell.sha or "–")
+
+
+def _value(cell: Cell, indicator: Indicator) -> Number | str:
+    """The value unrounded, or its state in words: an empty cell is never a zero, nor empty."""
+    return wording.show(cell, indicator) if cell.value is None else Number(cell.value, indicator.decimalen)
+
+
+def _bound(bound: float | None, indicator: Indicator) -> Number | str:
+    return "" if bound is None else Number(bound, indicator.decimalen)
+
+
+def _coverage(contents: Contents, site: Site) -> Sheet:
+    titles = {name: indicator.titel for name, indicator in site.data.catalog.indicators.items()}
+    rows: list[tuple[str, ...]] = []
+    for each in contents.coverage:
+        named = ["; ".join(titles[name] for name in names) for names in (each.direct, each.proxy, each.undelivered)]
+        rows.append((each.element.titel, each.measure, *named, wording.plain_units(each.element.toelichting)))
+    heads = [("onderdeel", 30), ("gemeten", 12), ("direct", 40), ("indirect", 40), ("niet geleverd", 40), ("toelichting", 60)]
+    return _listed(contents, "Dekking", heads, rows)
+
+
+def _alike(contents: Contents) -> Sheet:
+    rows: list[Sequence[Value | Number]] = [("let op", "", note, "") for note in contents.likeness.notes]
+    rows += [("lijkt op", p.code, f"{p.name.plain}: {p.reason}", Number(p.distance, 2)) for p in contents.likeness.alike]
+    rows += [("valt samen op", "", f"{group.theme}: {group.names.plain}", "") for group in contents.likeness.groups]
+    rows += [("andere lijst", "", wording.plain_units(each), "") for each in contents.lists.beside]
+    for summary in contents.lists.summaries:
+        rows.append(("andere lijst", "", f"{summary.title}: {' '.join(summary.sentences)}", ""))
+    rows += [("andere lijst", "", contents.lists.absent, "")] if contents.lists.absent else []
+    heads = [("wat", 16), ("code", 14), ("tekst", 110), ("afstand in samenstelling", 14)]
+    return _listed(contents, "Vergelijken", heads, rows)
+
+
+def _years(contents: Contents) -> Sheet:
+    heads = [("indicator", 28), ("cijfer", 38), ("eenheid", 18), ("peiljaar", 9), ("waarde", 15), ("status", 18), ("reden", 40)]
+    rows: list[Sequence[Value | Number]] = []
+    for line in contents.timeline.lines:
+        indicator = line.figure.indicator
+        for year, cell in sorted(line.cells.items()):
+            shown = _value(cell, indicator)
+            rows.append((line.figure.id, line.title, line.unit, year, shown, cell.status, cell.reason or "", "", ""))
+        for test in line.tests:
+            words = (f"{test.first}-{test.last}: {WORDS[test.outcome]}", test.reason)
+            rows.append((line.figure.id, line.title, line.unit, test.last, "toets", "", "", *words))
+        if not line.tests:
+            rows.append((line.figure.id, line.title, line.unit, max(line.cells), "toets", "", "", line.untested, ""))
+    return _listed(contents, "Verloop", [*heads, ("uitkomst van de toets", 44), ("berekening", 60)], rows)
+
+
+def _people(contents: Contents) -> Sheet:
+    heads = [("groep", 34), ("aantal", 14), ("eenheid", 14), ("marge of reden", 36), ("ondergrens", 12), ("bovengrens", 12)]
+    heads += [("cijfer", 14), ("deel van", 24), ("jaar en soort", 24), *((choice, 24) for choice in contents.people.choices)]
+    rows: list[Sequence[Value | Number]] = []
+    for line in contents.people.lines:
+        size = line.count.size
+        count = line.count.shown if size is None or size.count is None else Number(float(size.count), 0)
+        bounds = [("" if each is None else Number(float(each), 0)) for each in (size.lower, size.upper)] if size else ["", ""]
+        share = _value(line.share.cell, line.share.indicator)
+        told = line.count.margin or line.count.reason
+        first = (line.title, count, size.unit if size else "", told, *bounds)
+        rows.append((*first, share, line.base, line.origin, *line.outside))
+    return _listed(contents, "Hoeveel mensen", heads, rows)
+
+
+def _unknowns(contents: Contents) -> Iterator[tuple[str, str]]:
+    for note in contents.unknowns:
+        if note.text or not note.items:
+            yield note.title, note.text
+        for item in note.items:
+            yield note.title, item

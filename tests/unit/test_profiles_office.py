@@ -1,0 +1,189 @@
+"""Workbook and slides: the figures of the page, texts that stay texts, and the same bytes for the same release."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+from lxml import html as lxml_html
+from pptx import Presentation
+
+from beeld.profiles import render, wording
+from beeld.profiles.contents import Contents, contents_of
+from beeld.profiles.lenses import load_lens
+from beeld.profiles.reading import build_profile, load_batch, load_release
+from beeld.profiles.site import Site
+from beeld.profiles.slides import slides
+from beeld.profiles.xlsx import sheets, workbook
+from beeld.settings import project_folder
+from beeld.transforms.catalog import Catalog, load_catalog
+from beeld.transforms.target_groups import load_target_groups
+from beeld.warehouse.read import open_warehouse
+from tests.unit.test_profiles_pages import BUURTEN, HOSTILE, TINY, build_release
+
+AREAS = (BUURTEN[0], BUURTEN[1], TINY, "WK990101", "GM9901", "SG-proef")
+DIGITS = 1e-15
+"""A workbook holds 16 digits of a number, a double 17."""
+NAMES = (
+    "'s-Gravenhage", "Súdwest-Fryslân", "Bergen (NH.)", "=HYPERLINK(\"x\")", "+1", "-1+1", "@SUM(A1)", "|cmd", "{=1+1}", "http://a.b",
+    "../../x", "漢字 😀", "e\u0301e\u0301n", "שלום \u202eabc", "<script>alert(1)</script> & \"x\" ]]>", "x" * 300, HOSTILE,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    return load_catalog(project_folder())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, catalog: Catalog) -> Path:
+    made = tmp_path_factory.mktemp("kantoor")
+    build_release(made / "proef.duckdb", catalog, example=True)
+    formats = ("html", "pptx", "xlsx")
+    render.render_site(made, made / "proef.duckdb", made / "site", catalog=catalog, areas=AREAS, formats=formats, maps=False)
+    return made
+
+
+@pytest.fixture(scope="module")
+def whole(folder: Path, catalog: Catalog) -> Site:
+    with closing(open_warehouse(folder / "proef.duckdb")) as con:
+        data = load_release(con, catalog)
+    lens, groups = load_lens(project_folder(), "zoom-in", catalog), load_target_groups(project_folder(), catalog)
+    return Site(folder / "site", data, lens, frozenset(AREAS), (), groups)
+
+
+@pytest.fixture(scope="module")
+def contents(folder: Path, whole: Site) -> dict[str, Contents]:
+    with closing(open_warehouse(folder / "proef.duckdb")) as con:
+        batch = load_batch(con, whole.data, AREAS)
+    return {code: contents_of(build_profile(whole.data, batch, code), whole) for code in AREAS}
+
+
+def renamed(contents: Contents, name: str) -> Contents:
+    return replace(contents, profile=replace(contents.profile, area=replace(contents.profile.area, name=name)))
+
+
+def book(content: bytes | Path) -> Any:
+    return openpyxl.load_workbook(io.BytesIO(content) if isinstance(content, bytes) else content)
+
+
+def own(folder: Path, code: str, file: str) -> Path:
+    return folder / "site" / "gebied" / code / file
+
+
+def figure_rows(workbook: Any) -> dict[tuple[str, int], dict[str, Any]]:
+    """(indicator, peiljaar) -> the row of the sheet of a chapter, by the heads of its columns."""
+    found: dict[tuple[str, int], dict[str, Any]] = {}
+    for page in workbook.worksheets:
+        heads = [cell.value for cell in page[1]]
+        if "wat hoger betekent" not in heads:
+            continue
+        for row in page.iter_rows(min_row=2, values_only=True):
+            record = dict(zip(heads, row, strict=True))
+            found[record["indicator"], record["peiljaar"]] = record
+    return found
+
+
+@pytest.mark.parametrize("code", AREAS)
+def test_page_workbook_and_warehouse_have_the_same_figures(folder: Path, catalog: Catalog, code: str) -> None:
+    """Unrounded where stored; a state is a word that is neither empty nor a zero."""
+    with closing(open_warehouse(folder / "proef.duckdb")) as con:
+        stored = {
+            (name, year): rest
+            for name, year, *rest in con.execute(
+                """select indicator, peiljaar, waarde, status, reden, ondergrens, bovengrens, bron_tabel, snapshot_sha256
+                from laatste_waarde where gebiedscode = ?""",
+                [code],
+            ).fetchall()
+        }
+    rows = figure_rows(book(own(folder, code, "profiel.xlsx")))
+    page = lxml_html.parse(own(folder, code, "index.html")).getroot()
+    printed = {
+        (each.get("data-indicator"), int(each.get("data-peiljaar"))): each.get("data-waarde")
+        for each in page.xpath("//table[@class='cijfers']//td[1]/span[@data-indicator]")
+    }
+    assert stored.keys() == {key for key in rows if key[1] != "–"} == printed.keys()
+    for key, (value, status, reason, lower, upper, table, sha) in stored.items():
+        row, shown = rows[key], printed[key]
+        assert (row["status"], row["reden"] or None) == (status, reason)
+        assert (row["ondergrens"], row["bovengrens"]) == (pytest.approx(lower, rel=DIGITS), pytest.approx(upper, rel=DIGITS))
+        assert (row["tabel"], row["levering (sha256)"]) == (table, sha)
+        assert (row["gebiedscode"], row["editie"]) == (code, "proef-1 (voorbeeld: verzonnen cijfers)")
+        if value is None:
+            assert row["waarde"] == wording.STATES[status]
+            assert shown is None
+        else:
+            assert row["waarde"] == pytest.approx(value, rel=DIGITS)
+            assert value == float(shown or "nan")
+
+
+@pytest.mark.parametrize("code", AREAS)
+def test_slides_show_the_figures_of_the_page(folder: Path, contents: dict[str, Contents], code: str) -> None:
+    """Every figure stands in a table as the page shows it; every slide names area, edition and that figures are invented."""
+    deck = Presentation(str(own(folder, code, "profiel.pptx")))
+    rows: dict[str, list[str]] = {}
+    titles: list[str] = []
+    for slide in deck.slides:
+        words = " ".join(shape.text_frame.text for shape in slide.shapes if shape.has_text_frame)
+        assert f"({code}) · editie proef-1" in words
+        assert "voorbeeld: verzonnen cijfers" in words
+        titles.append(slide.shapes.title.text_frame.text)
+        for shape in slide.shapes:
+            if shape.has_table or shape.has_chart or shape.shape_type == 13:
+                assert shape._element.xpath("./*/p:cNvPr")[0].get("descr")
+            if shape.has_table:
+                for row in list(shape.table.rows)[1:]:
+                    cells = [cell.text_frame.text for cell in row.cells]
+                    rows[cells[0]] = cells
+    assert len(set(titles)) == len(titles)
+    sections = [*(s for _, each in contents[code].chapters for s in each), *contents[code].leftover]
+    for line in (line for section in sections for line in section.lines):
+        unit = f" ({line.head.unit})" if line.head.unit != "procent" else ""
+        cells = rows[f"{line.head.title}{unit}"]
+        assert cells[1] == (f"{line.shown} ({line.interval})" if line.interval else line.shown)
+        assert cells[-1].startswith(f"{line.year}, ")
+
+
+def test_charts_are_native_and_have_the_figures(folder: Path, contents: dict[str, Contents]) -> None:
+    deck = Presentation(str(own(folder, "GM9901", "profiel.pptx")))
+    charts = [shape.chart for slide in deck.slides for shape in slide.shapes if shape.has_chart]
+    ages = contents["GM9901"].ages
+    assert ages is not None
+    assert list(charts[0].plots[0].series[0].values) == [round(band.cell.value or 0, 1) for band in ages.bands]
+    assert len(charts) > 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_stays_a_name(whole: Site, contents: dict[str, Contents], name: str) -> None:
+    given = renamed(contents[TINY], name)
+    found = book(workbook(sheets(given, whole), name))
+    cells = [cell for page in found.worksheets for row in page.iter_rows() for cell in row if cell.value is not None]
+    assert {cell.data_type for cell in cells} <= {"s", "n"}
+    assert {cell.value for page in found.worksheets[1:] for cell in page["B"][1:]} == {name}
+    deck = Presentation(io.BytesIO(slides(given, (), None)))
+    assert next(iter(deck.slides)).shapes.title.text_frame.text == name[:120]
+
+
+def test_nothing_in_the_files_points_outside(folder: Path) -> None:
+    for file in ("profiel.xlsx", "profiel.pptx"):
+        with zipfile.ZipFile(own(folder, BUURTEN[1], file)) as package:
+            for name in package.namelist():
+                body = package.read(name)
+                assert b'TargetMode="External"' not in body
+                assert b"<f>" not in body
+                assert not name.startswith(("xl/externalLinks", "ppt/vba"))
+
+
+def test_the_same_release_gives_the_same_bytes(folder: Path, whole: Site, contents: dict[str, Contents]) -> None:
+    given = contents["GM9901"]
+    assert slides(given, (), None) == own(folder, "GM9901", "profiel.pptx").read_bytes()
+    assert workbook(sheets(given, whole), given.profile.area.name) == own(folder, "GM9901", "profiel.xlsx").read_bytes()
+    for file in ("profiel.xlsx", "profiel.pptx"):
+        with zipfile.ZipFile(own(folder, "GM9901", file)) as package:
+            assert {each.date_time[0] for each in package.infolist()} == {1980}
