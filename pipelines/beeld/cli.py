@@ -93,11 +93,20 @@ def refresh(
     recalibrate: Annotated[bool, typer.Option("--recalibrate", help="Compute the thresholds anew.")] = False,
 ) -> None:
     """Fetch what changed, build, check and publish a release."""
-    from beeld.refresh import Options
+    from beeld.refresh import Options, formats_of
     from beeld.refresh import refresh as run
 
     settings = load_settings()
-    options = Options(tuple(area or ()), all_areas, year_from or settings.year_from, offline, not no_render, strict, recalibrate)
+    options = Options(
+        tuple(area or ()),
+        all_areas,
+        year_from or settings.year_from,
+        offline,
+        not no_render,
+        strict,
+        recalibrate,
+        formats_of(settings, all_areas=all_areas),
+    )
     with progress() as report:
         result = run(settings, options, progress=report, watch=report.table)
     show_warnings(result.warnings)
@@ -113,7 +122,7 @@ def refresh(
 @app.command()
 def demo() -> None:
     """The whole pipeline on the embedded example, offline, in a home of its own; prints where the pages are."""
-    from beeld.refresh import Options
+    from beeld.refresh import Options, formats_of
     from beeld.refresh import refresh as run
     from beeld.sources.example import EXAMPLE_AREA, example_transport
 
@@ -121,7 +130,8 @@ def demo() -> None:
     settings = replace(settings, home=settings.home / "voorbeeld", example=True, only_sources=None, switched_off=frozenset())
     with progress() as report, example_transport() as transport:
         settings = replace(settings, urls=load_settings({}).urls)
-        result = run(settings, Options((EXAMPLE_AREA,)), transport=transport, progress=report, watch=report.table)
+        options = Options((EXAMPLE_AREA,), formats=formats_of(settings, all_areas=False))
+        result = run(settings, options, transport=transport, progress=report, watch=report.table)
     show_warnings(result.warnings)
     messages.print(f'example published: invented figures. To ask it questions: BEELD_HOME={settings.home} beeld query "..."')
     typer.echo(str(result.folder / "site" / "index.html"))

@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 
 from beeld.errors import UsageError
-from beeld.profiles.render import chosen_renderers, render_site
+from beeld.profiles.render import RENDERERS, chosen_renderers, render_site
 from beeld.settings import Settings
 from beeld.sources.fetch import SUPERSEDED, Delivered, Look, deliveries, warnings_of
 from beeld.sources.http import Transport, open_client
@@ -75,7 +75,7 @@ def refresh(
     fails, ChecksFailed when a check of severity fout fails. In each case the last release stays current.
     """
     if options.render:
-        chosen_renderers(("html",), settings.language)  # a wrong language is said before the work, not after
+        chosen_renderers(options.formats, settings.language)  # what does not exist is said before the work, not after
     with release.exclusive(settings, "beeld refresh"), open_shelf(settings) as shelf:
         release.sweep(settings)
         catalog = load_catalog(settings.project, settings.home, example=settings.example)
@@ -90,6 +90,13 @@ def refresh(
             return Result(known, known.name, False, warnings, refused)
         folder = build_release(settings, catalog, inputs, thresholds, progress, shelf)
         return Result(folder, folder.name, True, warnings, refused)
+
+
+def formats_of(settings: Settings, *, all_areas: bool) -> tuple[str, ...]:
+    """What a refresh makes of each area: what `beeld.toml` says, else every format, but of all of the Netherlands only pages."""
+    if settings.formats is not None:
+        return settings.formats
+    return ("html",) if all_areas else tuple(RENDERERS)
 
 
 def fetch(
@@ -248,6 +255,7 @@ def render_into(folder: Path, settings: Settings, catalog: Catalog, inputs: Inpu
         areas=codes,
         texts=inputs.texts,
         warnings=source_notes(inputs.delivered),
+        formats=inputs.options.formats,
         language=settings.language,
         project=settings.project,
         progress=progress,

@@ -45,6 +45,8 @@ class Settings:
     areas: tuple[str, ...] = ()
     year_from: int = 2015
     language: str = "nl"
+    formats: tuple[str, ...] | None = None
+    """What a refresh makes of each area; None: every format, but of all of the Netherlands the pages only."""
     switched_off: frozenset[str] = frozenset()
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
     example: bool = False
@@ -101,6 +103,7 @@ def load_settings(environment: Mapping[str, str] | None = None, folder: Path | N
         areas=tuple(_strings(table, "gebieden")),
         year_from=_integer(table, "jaar_vanaf", 2015),
         language=str(table.get("taal", "nl")),
+        formats=tuple(_strings(table, "formaten")) if "formaten" in table else None,
         switched_off=frozenset(name for name, on in _table(table, "bronnen").items() if on is False),
         texts={code: {k: str(v) for k, v in _table(_table(table, "teksten"), code).items()} for code in _table(table, "teksten")},
         addresses=_addresses(env.get("BEELD_URLS", "")),

@@ -47,7 +47,7 @@ def run_resource(surroundings: Surroundings) -> dg.ResourceDefinition:
 
     @dg.resource(config_schema=RefreshConfig.to_config_schema(), description="The refresh that the assets of a run share.")
     def run(context: dg.InitResourceContext) -> Iterator[Run]:
-        from beeld.refresh import Options
+        from beeld.refresh import Options, formats_of
 
         asked = RefreshConfig(**context.resource_config)
         settings = narrowed(surroundings(), asked.sources)
@@ -59,6 +59,7 @@ def run_resource(surroundings: Surroundings) -> dg.ResourceDefinition:
             render=asked.render,
             strict=asked.strict,
             recalibrate=asked.recalibrate,
+            formats=formats_of(settings, all_areas=asked.all_areas),
         )
         name = f"Dagster run {context.run.run_id}" if context.run else "Dagster"
         with open_run(settings, options, name, progress(context)) as opened:

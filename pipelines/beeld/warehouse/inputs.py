@@ -42,6 +42,8 @@ class Options:
     render: bool = True
     strict: bool = False
     recalibrate: bool = False
+    formats: tuple[str, ...] = ("html",)
+    """What is made of each area; see `beeld.profiles.render.RENDERERS`."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Inputs:
             "gebieden": sorted(self.options.areas),
             "alle": self.options.all_areas,
             "jaar_vanaf": self.options.year_from,
-            "pagina's": self.options.render,
+            "pagina's": list(self.options.formats) if self.options.render else [],
             "teksten": self.texts,
             "voorbeeld": self.example,
             "methode": METHOD_VERSION,
@@ -113,7 +115,7 @@ def code_version(project: Path) -> str:
 
 
 def _files(package: Path) -> Iterable[Path]:
-    wanted = {".py", ".j2", ".css", ".sql", ".yaml"}
+    wanted = {".py", ".html", ".css", ".js", ".typ", ".sql", ".yaml"}
     return sorted(p for p in package.rglob("*") if p.suffix in wanted and "_project" not in p.parts)
 
 
@@ -256,6 +258,7 @@ def manifest_of(inputs: Inputs, identity: Release, thresholds: Thresholds) -> di
         "gebieden": list(inputs.options.areas),
         "alle_gebieden": inputs.options.all_areas,
         "jaar_vanaf": inputs.options.year_from,
+        "formaten": list(inputs.options.formats) if inputs.options.render else [],
         "invoer": [
             {
                 "bron": item.source.bron,
