@@ -103,6 +103,7 @@ def make_tables(folder: Path, tables: int, buurten: int) -> None:
                 for index, key in enumerate(keys)]  # fmt: skip
         info = {"ID": 0, "Identifier": name, "Title": name, "Modified": "2026-01-01T02:00:00", "RecordCount": len(rows)}
         sets = {"TableInfos": [info], "DataProperties": properties, REGION: members, "TypedDataSet": rows}
+        sets["UntypedDataSet"] = [untyped(row) for row in rows]
         write(folder / "odata_v3/opendata.cbs.nl" / name, sets)
 
 
@@ -127,6 +128,12 @@ def cell(topic: dict[str, Any], key: str, draw: random.Random) -> Any:
     if draw.random() < 0.2:
         return None
     return draw.randrange(5, 5000, 5) if not topic.get("Decimals") else round(draw.uniform(0, 100), int(topic["Decimals"]))
+
+
+def untyped(row: dict[str, Any]) -> dict[str, Any]:
+    """The same row as UntypedDataSet has it: figures as text, aligned to the right, a full stop for one that is missing."""
+    return {key: cell if isinstance(cell, str) or key == "ID" else ("." if cell is None else str(cell)).rjust(8)
+            for key, cell in row.items()}  # fmt: skip
 
 
 def write(folder: Path, sets: dict[str, list[dict[str, Any]]]) -> None:
