@@ -163,9 +163,7 @@ def _undelivered(con: duckdb.DuckDBPyConnection, parsed: Parsed) -> dict[str, li
         if not names:
             continue
         flags = ", ".join(f'bool_and("{name}_status" = {literal(parsed.empty)})' for name in names)
-        years = con.execute(
-            f"select peiljaar, {flags} from stuk_{number} group by peiljaar order by peiljaar"
-        ).fetchall()
+        years = con.execute(f"select peiljaar, {flags} from stuk_{number} group by peiljaar order by peiljaar").fetchall()
         for year, *empties in years:
             for name, flag in zip(names, empties, strict=True):
                 if flag:

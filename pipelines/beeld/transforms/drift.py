@@ -78,9 +78,7 @@ def judge(source: Source, table: Table, snapshot: Snapshot, previous: Snapshot |
     refuse_drift(before, after, f"{source.bron} {table.tabel}")
 
 
-def profile_of(
-    source: Source, table: Table, snapshot: Snapshot, shelf: Shelf | None = None, *, profiled: bool = True
-) -> Profile:
+def profile_of(source: Source, table: Table, snapshot: Snapshot, shelf: Shelf | None = None, *, profiled: bool = True) -> Profile:
     """What the cells of an archived delivery look like; SourceChanged when it cannot be staged. It is left on the `shelf`.
 
     One delivery at a time, whatever the number of threads that fetch: its rows are in memory, and Python stages no two faster.
