@@ -1,8 +1,9 @@
 """Fetching against `cbsodata`: `python -m tests.benchmarks.bench_fetch` prints Markdown tables with ratios from one run.
 
-Thirteen tables of the size and shape of Kerncijfers 2020 (17,341 rows of 116 topics, numbers as JSON numbers, invented figures)
-are served with half a second per request by a loopback server in a process of its own. Each row is a process of its own too. Both
-sides end with every topic in DuckDB: `cbsodata` with `get_data`, a DataFrame and a table, `beeld` with its archive and `basis`.
+Thirteen tables of the size and shape of Kerncijfers 2020 (17,341 rows of 116 topics, invented figures), each as TypedDataSet and
+as UntypedDataSet as the live service has them, are served with half a second per request by a loopback server in a process of its
+own. Each row is a process of its own too. Both sides end with every topic in DuckDB: `cbsodata` with `get_data` (typed), a
+DataFrame and a table, `beeld` (untyped: only its text tells the kinds of missing apart) with its archive and `basis`.
 `--tables N` and `--buurten N` make it smaller.
 """
 
@@ -31,8 +32,9 @@ REGION = "WijkenEnBuurten"
 ROOT = Path(__file__).parents[2]
 SERVER = """
 import sys, threading
-from tests.loopback import LoopbackServer
-server = LoopbackServer(sys.argv[1], list_both=True)
+from tests.loopback import LoopbackServer, store
+store.CACHE_BYTES = 4_000_000_000
+server = LoopbackServer(sys.argv[1])
 server.latency = float(sys.argv[2])
 with server:
     for name, value in server.environment.items():
@@ -54,6 +56,14 @@ for table in sys.argv[3].split(","):
     frame = pd.DataFrame(cbsodata.get_data(table))
     con.execute(f'create table "{table}" as select * from frame')
 con.close()
+"""
+TYPED = """
+import sys, httpx
+with httpx.Client(timeout=120) as client:
+    for table in sys.argv[2].split(","):
+        page = f"{sys.argv[1]}/ODataFeed/odata/{table}/TypedDataSet?$format=json"
+        while page:
+            page = client.get(page).json().get("odata.nextLink")
 """
 BEELD = """
 import json, resource, sys, time
@@ -103,6 +113,7 @@ def make_tables(folder: Path, tables: int, buurten: int) -> None:
                 for index, key in enumerate(keys)]  # fmt: skip
         info = {"ID": 0, "Identifier": name, "Title": name, "Modified": "2026-01-01T02:00:00", "RecordCount": len(rows)}
         sets = {"TableInfos": [info], "DataProperties": properties, REGION: members, "TypedDataSet": rows}
+        sets["UntypedDataSet"] = [untyped(row) for row in rows]
         write(folder / "odata_v3/opendata.cbs.nl" / name, sets)
 
 
@@ -127,6 +138,12 @@ def cell(topic: dict[str, Any], key: str, draw: random.Random) -> Any:
     if draw.random() < 0.2:
         return None
     return draw.randrange(5, 5000, 5) if not topic.get("Decimals") else round(draw.uniform(0, 100), int(topic["Decimals"]))
+
+
+def untyped(row: dict[str, Any]) -> dict[str, Any]:
+    """The same row as UntypedDataSet has it: figures as text, aligned to the right, a full stop for one that is missing."""
+    return {key: cell if isinstance(cell, str) or key == "ID" else ("." if cell is None else str(cell)).rjust(8)
+            for key, cell in row.items()}  # fmt: skip
 
 
 def write(folder: Path, sets: dict[str, list[dict[str, Any]]]) -> None:
@@ -206,6 +223,7 @@ def serving(data: Path) -> Generator[Serving]:
 
 def warm(server: Serving, names: list[str], folder: Path) -> None:
     """Make the server parse and pack every page once, so that neither side pays for it."""
+    measure("(warming up)", [sys.executable, "-c", TYPED, server.environment["BEELD_CBS_URL"], ",".join(names)], {})
     declared = declare(folder / "warm.json", names, PROPERTIES, nationwide=True)
     for gemeenten in ("", ASKED):
         if gemeenten:

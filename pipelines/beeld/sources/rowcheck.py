@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence, Set
+from operator import itemgetter
 from types import NoneType
 from typing import Any
 
@@ -14,8 +15,6 @@ from beeld.sources.http import safe
 from beeld.sources.odata_v3 import NUMBER, SIGNS, Row
 from beeld.sources.questions import WHOLE, Question
 
-PLAIN_CELLS = re.compile(rf"(?: *(?:{NUMBER}|[.x-])? *\n)*")
-"""A column of cells that are all in order; what does not fit is looked at cell by cell."""
 UNREMARKABLE = frozenset({int, float, NoneType})
 
 
@@ -29,9 +28,11 @@ class RowCheck:
     def __init__(self, layout: Layout, source: Source, untyped: bool) -> None:
         self._untyped = untyped
         self._dimensions = layout.dimensions
-        self._needed = frozenset({*layout.dimensions, *layout.columns.values()})
+        self._needed = [*dict.fromkeys([*layout.dimensions, *layout.columns.values()])]
+        self._cells = itemgetter(*self._needed, self._needed[0])  # one more: of a single key it would give no tuple
         self._numbers = {name: key for name, key in layout.columns.items() if source.kolommen[name].soort == "getal"}
         self._spelling: dict[str, str] = {}
+        self._good: set[str] = set()
         self._seen: set[tuple[str, ...]] = set()
         self._fresh: set[tuple[str, ...]] = set()
         self._question = WHOLE
@@ -59,22 +60,26 @@ class RowCheck:
 
     def lot(self, rows: list[Row]) -> list[Row]:
         """The rows, after a look at each; SourceChanged for what is no good row, Ignored for one that was not asked for."""
-        for row in rows:
-            if not self._needed <= row.keys():
-                missing = ", ".join(sorted(self._needed - row.keys()))
-                raise SourceChanged(f"rows lack column {missing} that DataProperties announces", where=self._where)
+        if not rows:
+            return rows
+        try:
+            columns = dict(zip(self._needed, zip(*map(self._cells, rows), strict=True), strict=False))
+        except KeyError:
+            missing = next(lacking for row in rows if (lacking := [key for key in self._needed if key not in row]))
+            named = ", ".join(sorted(missing))
+            raise SourceChanged(f"rows lack column {named} that DataProperties announces", where=self._where) from None
         if not self._question.whole and not all(map(self._question.holds, rows)):
             raise Ignored
-        self._refuse_repeats(rows)
+        self._refuse_repeats(columns)
         for name, key in self._numbers.items():
-            self._refuse_cells(name, key, [row[key] for row in rows])
+            self._refuse_cells(name, key, columns[key])
         return rows
 
-    def _refuse_repeats(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    def _refuse_repeats(self, cells: Mapping[str, Sequence[Any]]) -> None:
         spelling = self._spelling
         columns: list[list[str]] = []
         for dimension in self._dimensions:
-            texts = [str(row[dimension]) for row in rows]
+            texts = [*map(str, cells[dimension])]
             for text in set(texts) - spelling.keys():
                 spelling[text] = text.strip().upper()
             columns.append([spelling[text] for text in texts])
@@ -87,19 +92,19 @@ class RowCheck:
         twice = next(key for number, key in enumerate(keys) if key in known or key in keys[:number])
         raise SourceChanged(f"delivers row {' '.join(twice)} twice (a page served twice?)", where=self._where)
 
-    def _refuse_cells(self, name: str, key: str, cells: list[Any]) -> None:
+    def _refuse_cells(self, name: str, key: str, cells: Sequence[Any]) -> None:
         """SourceChanged for a number cell that is neither a number nor a known sign for missing (a decimal comma, say)."""
-        kinds = set(map(type, cells)) - UNREMARKABLE
-        if not kinds:
+        kinds = set(map(type, cells))
+        if not kinds - UNREMARKABLE:
             return
-        texts = [cell for cell in cells if type(cell) is str]
-        column = "\n".join([*texts, ""])
-        # a cell that holds a line break would pass for two
-        if self._untyped and kinds == {str} and column.count("\n") == len(texts) and PLAIN_CELLS.fullmatch(column):
-            return
+        if self._untyped and kinds == {str}:
+            if self._good.issuperset(cells):
+                return
+            cells = [*set(cells).difference(self._good)]  # a table of a million cells holds a few thousand texts
         for cell in cells:
             if type(cell) in UNREMARKABLE:
                 continue
             text = str(cell).strip()
             if not self._untyped or not isinstance(cell, str) or (text not in SIGNS and not re.fullmatch(NUMBER, text)):
                 raise SourceChanged(f"column {key} ({name}) holds '{safe(text)}', which is no number", where=self._where)
+            self._good.add(cell)

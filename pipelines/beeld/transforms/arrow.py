@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Literal
 
 import duckdb
+import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pyarrow_parquet
+from numpy.typing import NDArray
 
 Kind = Literal["text", "double", "integer", "byte", "blob", "texts"]
 
 Array = Any
 """An Arrow array; pyarrow has no types to name it with."""
 ARROW: Any = pa
+PARQUET: Any = pyarrow_parquet
 
 TYPES: Mapping[Kind, Any] = {
     "text": pa.string(),
@@ -41,31 +46,66 @@ def array(column: str, kind: Kind, values: Sequence[Any]) -> Array:
         raise WrongType(column, str(error)) from error
 
 
-def coded(texts: Array) -> tuple[Array, list[str]]:
-    """Where each text stands in the list of the different ones, and that list; a null counts as the empty text."""
-    encoded = texts.fill_null("").dictionary_encode()
-    return encoded.indices, encoded.dictionary.to_pylist()
+def texts(values: Sequence[str | None]) -> Array:
+    """Texts as an Arrow array. Made of its parts, because what Arrow makes of a list itself first imports pandas."""
+    there = [text is not None for text in values]
+    parts = [(text or "").encode() for text in values]
+    offsets = np.zeros(len(parts) + 1, np.int32)
+    np.cumsum(np.fromiter(map(len, parts), np.int32, len(parts)), out=offsets[1:])
+    buffers = [_bits(np.array(there, np.bool_)), ARROW.py_buffer(offsets), ARROW.py_buffer(b"".join(parts))]
+    return ARROW.Array.from_buffers(ARROW.string(), len(parts), buffers)
 
 
-def taken(values: Sequence[Any], kind: Kind, places: Array) -> Array:
-    """The values at these places: what `coded` took apart, with each text replaced."""
-    return ARROW.array(values, TYPES[kind]).take(places)
+def numbers(values: NDArray[Any], there: NDArray[np.bool_] | None = None) -> Array:
+    """Numbers as an Arrow array of their own type, null where `there` is false."""
+    buffers = [None if there is None else _bits(there), ARROW.py_buffer(np.ascontiguousarray(values))]
+    return ARROW.Array.from_buffers(ARROW.from_numpy_dtype(values.dtype), len(values), buffers)
 
 
-def as_table(columns: Mapping[str, Array]) -> Array:
-    """The columns as one Arrow table."""
-    return ARROW.table(columns)
+def _bits(there: NDArray[np.bool_]) -> Array:
+    """The validity bitmap of Arrow; None where every value is there."""
+    return None if there.all() else ARROW.py_buffer(np.packbits(there, bitorder="little"))
 
 
-def joined(tables: Sequence[Array]) -> Array:
-    """Arrow tables of the same columns as one, without copying."""
-    return ARROW.concat_tables(tables)
+class Rows:
+    """Columns on their way to DuckDB through a Parquet file, some rows at a time: they are never in memory together.
+
+    DuckDB reads that file by itself; to read from Arrow it imports pandas, 70 MB.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._writer: Any = None
+
+    def add(self, columns: Mapping[str, Array]) -> None:
+        """More rows; the columns and their types are those of the first."""
+        table = ARROW.table(columns)
+        if self._writer is None:
+            self._writer = PARQUET.ParquetWriter(
+                self.path, table.schema, compression="none", use_dictionary=False, write_statistics=False
+            )
+        self._writer.write_table(table)
+
+    def close(self) -> None:
+        """The file is complete."""
+        if self._writer is not None:
+            self._writer.close()
+
+    @property
+    def relation(self) -> str:
+        """The rows, as SQL."""
+        return f"read_parquet({literal(str(self.path))})"
+
+
+def literal(text: str) -> str:
+    """A text as SQL. A parameter would do, but with the first one DuckDB imports pandas."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 @contextmanager
 def registered(con: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, tuple[Kind, Sequence[Any]]]) -> Generator[None]:
     """The columns (kind and values, all of one length) as table `name` while the block runs; WrongType for a misfit."""
-    con.register(name, as_table({column: array(column, kind, values) for column, (kind, values) in columns.items()}))
+    con.register(name, ARROW.table({column: array(column, kind, values) for column, (kind, values) in columns.items()}))
     try:
         yield
     finally:

@@ -12,14 +12,17 @@ from __future__ import annotations
 from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
+import numpy as np
 
 from beeld.errors import SourceChanged
 from beeld.sources.archive import Snapshot
 from beeld.sources.columns import Layout
 from beeld.sources.declarations import Source, Table
-from beeld.transforms.arrow import registered
+from beeld.transforms.arrow import Rows, literal, numbers, texts
 
 STATUSES = ("ok", "geheim", "te_klein", "onbekend", "niet_geleverd", "geen_noemer", "niet_van_toepassing")
 """What a cell can be (CONTRACT.md): the values of the type `basis.status`, which takes one byte where text takes sixteen."""
@@ -85,10 +88,13 @@ def create_status(con: duckdb.DuckDBPyConnection) -> None:
 
 def register_names(con: duckdb.DuckDBPyConnection, titles: Mapping[str, str], provisional: Sequence[int]) -> None:
     """Temp tables `namen` (gebiedscode, naam) and `voorlopige` (peiljaar), which `append` joins."""
-    with registered(con, "titels", {"gebiedscode": ("text", list(titles)), "naam": ("text", list(titles.values()))}):
-        con.execute("create or replace temp table namen as select * from titels")
-    with registered(con, "jaren", {"peiljaar": ("integer", list(provisional))}):
-        con.execute("create or replace temp table voorlopige as select * from jaren")
+    with TemporaryDirectory(prefix="beeld-") as folder:
+        names, years = Rows(Path(folder) / "namen.parquet"), Rows(Path(folder) / "jaren.parquet")
+        names.add({"gebiedscode": texts([*titles]), "naam": texts([*titles.values()])})
+        years.add({"peiljaar": numbers(np.array(provisional, np.int32))})
+        for table, rows in (("namen", names), ("voorlopige", years)):
+            rows.close()
+            con.execute(f"create or replace temp table {table} as select * from {rows.relation}")
 
 
 def append(con: duckdb.DuckDBPyConnection, parsed: Parsed, year_from: int) -> tuple[tuple[int, ...], int]:
@@ -97,12 +103,12 @@ def append(con: duckdb.DuckDBPyConnection, parsed: Parsed, year_from: int) -> tu
     Raises SourceChanged when an area and year stand in two tables of one source.
     """
     with one_thread(con):
-        con.execute(f'insert into basis."{parsed.source.bron}" {rows_sql(con, parsed)}', [year_from])
+        con.execute(f'insert into basis."{parsed.source.bron}" {rows_sql(con, parsed, year_from)}')
     return finished(con, parsed.source, parsed.table, parsed.where)
 
 
-def rows_sql(con: duckdb.DuckDBPyConnection, parsed: Parsed) -> str:
-    """The query for the rows of a parsed delivery in the columns of `basis.<bron>`; its parameter is the first peiljaar.
+def rows_sql(con: duckdb.DuckDBPyConnection, parsed: Parsed, year_from: int) -> str:
+    """The query for the rows of a parsed delivery in the columns of `basis.<bron>`, peiljaren from `year_from` on.
 
     A topic that is empty for every area of a year has not been delivered for that year. A column that the table delivers only in
     parts (`som_van`) is their sum, or has the first status of a part that is not ok, in the order of CONTRACT.md, "Cells to
@@ -129,7 +135,7 @@ def rows_sql(con: duckdb.DuckDBPyConnection, parsed: Parsed) -> str:
         {division}::integer as indeling_jaar, peiljaar in (select peiljaar from voorlopige) as voorlopig,
         {parsed.typed} as getypeerd, {", ".join(f"{cell} as {name}" for cell, name in zip(select, _named(source), strict=True))}
       from {joined} left join namen using (gebiedscode)
-      where peiljaar >= ?
+      where peiljaar >= {int(year_from)}
       order by gebiedscode, peiljaar"""
 
 
@@ -156,10 +162,8 @@ def _undelivered(con: duckdb.DuckDBPyConnection, parsed: Parsed) -> dict[str, li
         names = [name for name in columns if parsed.source.kolommen[name].soort == "getal"]
         if not names:
             continue
-        flags = ", ".join(f'bool_and("{name}_status" = $leeg)' for name in names)
-        years = con.execute(
-            f"select peiljaar, {flags} from stuk_{number} group by peiljaar order by peiljaar", {"leeg": parsed.empty}
-        ).fetchall()
+        flags = ", ".join(f'bool_and("{name}_status" = {literal(parsed.empty)})' for name in names)
+        years = con.execute(f"select peiljaar, {flags} from stuk_{number} group by peiljaar order by peiljaar").fetchall()
         for year, *empties in years:
             for name, flag in zip(names, empties, strict=True):
                 if flag:
@@ -170,8 +174,8 @@ def _undelivered(con: duckdb.DuckDBPyConnection, parsed: Parsed) -> dict[str, li
 def finished(con: duckdb.DuckDBPyConnection, source: Source, table: Table, where: str) -> tuple[tuple[int, ...], int]:
     """The years and the number of rows of a table that was added; SourceChanged when an area and year stand in two tables."""
     found = con.execute(
-        f'select peiljaar, count(*) from basis."{source.bron}" where tabel = ? group by peiljaar order by peiljaar',
-        [table.tabel],
+        f"""select peiljaar, count(*) from basis."{source.bron}" where tabel = {literal(table.tabel)}
+        group by peiljaar order by peiljaar"""
     ).fetchall()
     overlap = con.execute(
         f'select gebiedscode, peiljaar from basis."{source.bron}" group by all having count(*) > 1 order by all limit 1'
@@ -189,4 +193,4 @@ def one_thread(con: duckdb.DuckDBPyConnection) -> Generator[None]:
     try:
         yield
     finally:
-        con.execute("set threads = ?", [row[0] if row else 1])
+        con.execute(f"set threads = {int(row[0]) if row else 1}")

@@ -67,8 +67,9 @@ def judge(source: Source, table: Table, snapshot: Snapshot, previous: Snapshot |
     """
     if not source.figures:
         return
-    after = profile_of(source, table, snapshot, shelf)
-    if previous is None or previous.sha256 == snapshot.sha256 or previous.gemeenten != snapshot.gemeenten:
+    comparable = previous is not None and previous.sha256 != snapshot.sha256 and previous.gemeenten == snapshot.gemeenten
+    after = profile_of(source, table, snapshot, shelf, profiled=comparable)
+    if previous is None or not comparable:
         return
     try:
         before = profile_of(source, table, previous)
@@ -77,10 +78,11 @@ def judge(source: Source, table: Table, snapshot: Snapshot, previous: Snapshot |
     refuse_drift(before, after, f"{source.bron} {table.tabel}")
 
 
-def profile_of(source: Source, table: Table, snapshot: Snapshot, shelf: Shelf | None = None) -> Profile:
+def profile_of(source: Source, table: Table, snapshot: Snapshot, shelf: Shelf | None = None, *, profiled: bool = True) -> Profile:
     """What the cells of an archived delivery look like; SourceChanged when it cannot be staged. It is left on the `shelf`.
 
     One delivery at a time, whatever the number of threads that fetch: its rows are in memory, and Python stages no two faster.
+    Without `profiled` it is only staged: there is nothing to hold it against.
     """
     with STAGING, ExitStack() as stack:
         con = stack.enter_context(closing(duckdb.connect(config={"threads": 1, "memory_limit": MEMORY})))
@@ -89,7 +91,7 @@ def profile_of(source: Source, table: Table, snapshot: Snapshot, shelf: Shelf | 
         with staging.parsed(con, source, table, snapshot, 0) as (parsed, layout):
             kept = place.put(con, parsed, layout, snapshot)
         refuse_inverted(con, layout, kept.relation, table.tabel, parsed.where)
-        return profile_of_rows(con, source, layout, kept.relation)
+        return profile_of_rows(con, source, layout, kept.relation) if profiled else {}
 
 
 def profile_of_rows(con: duckdb.DuckDBPyConnection, source: Source, layout: Layout, relation: str) -> Profile:

@@ -14,6 +14,7 @@ import duckdb
 from beeld.errors import SourceChanged
 from beeld.sources.columns import Layout
 from beeld.sources.declarations import LOWER, UPPER, Source
+from beeld.transforms.arrow import literal
 from beeld.transforms.catalog import Indicator
 from beeld.transforms.formulas import Reference
 from beeld.transforms.uncertainty import Z95
@@ -89,8 +90,7 @@ def refuse_inverted(con: duckdb.DuckDBPyConnection, layout: Layout, relation: st
             continue
         wrong = con.execute(
             f"""select gebiedscode, peiljaar from {relation}
-            where tabel = ? and "{name}{LOWER}" > "{name}{UPPER}" order by gebiedscode, peiljaar limit 1""",
-            [table],
+            where tabel = {literal(table)} and "{name}{LOWER}" > "{name}{UPPER}" order by gebiedscode, peiljaar limit 1"""
         ).fetchone()
         if wrong:
             raise SourceChanged(f"the lower bound of {name} lies above its upper bound for {wrong[0]} {wrong[1]}", where=where)

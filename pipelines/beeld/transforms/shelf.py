@@ -18,6 +18,7 @@ import duckdb
 from beeld.sources.archive import Snapshot
 from beeld.sources.columns import Layout
 from beeld.sources.declarations import Source, Table
+from beeld.transforms.arrow import literal
 from beeld.transforms.basis import MISSING, Parsed, Staged, finished, one_thread, rows_sql
 
 FIXED = ("tabel", "gebiedscode", "naam", "peiljaar", "indeling_jaar", "voorlopig", "getypeerd")
@@ -34,7 +35,7 @@ class Kept:
     @property
     def relation(self) -> str:
         """The rows, as SQL."""
-        return f"read_parquet('{str(self.path).replace(chr(39), chr(39) * 2)}')"
+        return f"read_parquet({literal(str(self.path))})"
 
 
 class Shelf:
@@ -54,11 +55,9 @@ class Shelf:
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"{parsed.source.bron}-{parsed.table.tabel}-{snapshot.sha256[:8]}.parquet"
         columns = ", ".join(f'"{name}"' for name in (*FIXED, *_cells(parsed.source, layout)))
-        target = str(path).replace("'", "''")
         con.execute(
-            f"""copy (select {columns} from ({rows_sql(con, parsed)}))
-            to '{target}' (format parquet, compression zstd, row_group_size 2048)""",
-            [0],
+            f"""copy (select {columns} from ({rows_sql(con, parsed, 0)}))
+            to {literal(str(path))} (format parquet, compression lz4_raw, row_group_size 2048)"""
         )
         kept = Kept(parsed.source, layout, path)
         self._kept[parsed.source.bron, parsed.table.tabel, snapshot.sha256] = kept
@@ -83,8 +82,7 @@ class Shelf:
         with one_thread(con):
             con.execute(
                 f"""insert into basis."{source.bron}" select {", ".join(FIXED)}, {", ".join(columns)}
-                from {kept.relation} where peiljaar >= ?""",
-                [year_from],
+                from {kept.relation} where peiljaar >= {int(year_from)}"""
             )
         kept.path.unlink()
         years, rows = finished(con, source, table, f"{source.bron} {table.tabel}")

@@ -10,13 +10,18 @@ however often it is repeated.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from operator import itemgetter
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
+import numpy as np
+from numpy.typing import NDArray
 
 from beeld.errors import SourceChanged
 from beeld.sources import odata_v3
@@ -25,7 +30,7 @@ from beeld.sources.columns import Layout
 from beeld.sources.declarations import Source, Table
 from beeld.sources.http import safe
 from beeld.sources.lots import Row, Wanted, WrongMember, lots, pages
-from beeld.transforms.arrow import Array, array, as_table, coded, joined, taken
+from beeld.transforms.arrow import Array, Rows, numbers, texts
 from beeld.transforms.basis import STATUSES, Parsed, Step, register_names
 from beeld.transforms.codes import normalise
 
@@ -36,6 +41,9 @@ ROWS = 2_000
 VALID_SHARE = 0.995
 """Share of region codes that must be codes (RELIABILITY.md F32)."""
 NUMBER = re.compile(odata_v3.NUMBER)
+
+WRONG = -1
+OK, UNKNOWN = STATUSES.index("ok"), STATUSES.index("onbekend")
 
 Cell = tuple[float | None, str]
 """The value of a cell and its status; exactly one of them says that there is none."""
@@ -66,12 +74,23 @@ class Stripped(dict[Any, str]):
         return text
 
 
-class Cells(dict[str, Cell | None]):
-    """Untyped text -> what it says; each text is read once, and a table of a million cells holds a few thousand texts."""
+class Cells(dict[str | None, int]):
+    """Untyped text -> where what it says stands; each is read once, and a table of a million cells holds a few thousand texts."""
 
-    def __missing__(self, text: str) -> Cell | None:
-        cell = self[text] = read_cell(text)
-        return cell
+    def __init__(self) -> None:
+        self._values, self._statuses = array("d"), array("b")
+
+    def __missing__(self, text: str | None) -> int:
+        value, status = read_cell(text) or (None, None)
+        self._values.append(0.0 if value is None else value)
+        self._statuses.append(WRONG if status is None else STATUSES.index(status))
+        place = self[text] = len(self._values) - 1
+        return place
+
+    def read(self, texts: Iterable[str | None]) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+        """The values of these cells and the places of their statuses in STATUSES; WRONG for a text that says nothing."""
+        places = np.frombuffer(array("i", map(self.__getitem__, texts)), np.int32)
+        return np.frombuffer(self._values)[places], np.frombuffer(self._statuses, np.int8)[places]
 
 
 def read_cell(text: str | None) -> Cell | None:
@@ -93,13 +112,15 @@ def read_cell(text: str | None) -> Cell | None:
 class Piece:
     """The columns that share one selection of dimension members, and the raw cells that are no columns yet."""
 
-    def __init__(self, selection: Mapping[str, str], columns: tuple[str, ...], layout: Layout, places: Mapping[str, int]) -> None:
+    def __init__(
+        self, selection: Mapping[str, str], columns: tuple[str, ...], layout: Layout, places: Mapping[str, int], rows: Rows
+    ) -> None:
         self.selection = {places[dimension]: member for dimension, member in selection.items()}
         self.columns = columns
         keys = (layout.region, layout.time or layout.region, *(layout.columns[name] for name in columns))
         self._cells = itemgetter(*(places[key] for key in keys))
         self.raw: tuple[list[Any], ...] = tuple([] for _ in range(KEYS + len(columns)))
-        self.closed: list[Array] = []
+        self.rows = rows
 
     def keep(self, rows: Sequence[Row], stripped: Stripped) -> None:
         """Keep the cells of the rows that belong here; row by row, because a row is together in memory and a column is not."""
@@ -111,8 +132,8 @@ class Piece:
             kept.extend(cells)
 
     def close(self, arrays: Mapping[str, Array]) -> None:
-        """Keep columns in the place of the raw cells."""
-        self.closed.append(as_table(arrays))
+        """Put columns away in the place of the raw cells."""
+        self.rows.add(arrays)
         for cells in self.raw:
             cells.clear()
 
@@ -150,15 +171,17 @@ def parsed(con: duckdb.DuckDBPyConnection, source: Source, table: Table, snapsho
     source = odata_v3.read_pinned(snapshot, source, layout)
     untyped = odata_v3.data_set_of(snapshot) == odata_v3.UNTYPED
     members = _members(source, layout, untyped)
-    reading = Reading(source, table, layout, members, _pieces(source, layout, members), untyped, where)
-    _read(reading, snapshot)
-    _register_names(con, snapshot, reading)
-    columns = {number: piece.columns for number, piece in enumerate(reading.pieces)}
-    with _as_tables(con, reading):
-        for number in columns:
-            _refuse_repeats(con, number, where)
-        empty = "niet_van_toepassing" if untyped else "onbekend"
-        yield Parsed(source, table, layout.columns, columns, typed=not untyped, empty=empty), layout
+    with TemporaryDirectory(prefix="beeld-") as folder:
+        pieces = _pieces(source, layout, members, Path(folder))
+        reading = Reading(source, table, layout, members, pieces, untyped, where)
+        _read(reading, snapshot)
+        _register_names(con, snapshot, reading)
+        columns = {number: piece.columns for number, piece in enumerate(reading.pieces)}
+        with _as_tables(con, reading):
+            for number in columns:
+                _refuse_repeats(con, number, where)
+            empty = "niet_van_toepassing" if untyped else "onbekend"
+            yield Parsed(source, table, layout.columns, columns, typed=not untyped, empty=empty), layout
 
 
 def _members(source: Source, layout: Layout, untyped: bool) -> dict[str, Any]:
@@ -176,12 +199,15 @@ def _selection(source: Source, column: str) -> dict[str, str]:
     return {**source.dimensies, **source.kolommen[column].dimensies}
 
 
-def _pieces(source: Source, layout: Layout, members: Mapping[str, Any]) -> tuple[Piece, ...]:
+def _pieces(source: Source, layout: Layout, members: Mapping[str, Any], folder: Path) -> tuple[Piece, ...]:
     places = {member: place for place, member in enumerate(members)}
     groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for name in layout.columns:
         groups.setdefault(tuple(sorted(_selection(source, name).items())), []).append(name)
-    return tuple(Piece(dict(selection), tuple(names), layout, places) for selection, names in groups.items())
+    return tuple(
+        Piece(dict(selection), tuple(names), layout, places, Rows(folder / f"stuk_{number}.parquet"))
+        for number, (selection, names) in enumerate(groups.items())
+    )
 
 
 def _read(reading: Reading, snapshot: Snapshot) -> None:
@@ -201,6 +227,7 @@ def _read(reading: Reading, snapshot: Snapshot) -> None:
             raise SourceChanged(f"column {error.member} ({name}) changed its type: {error}", where=reading.where) from error
     for piece in reading.pieces:
         _close(reading, piece)
+        piece.rows.close()
     if total == 0 or refused > total * (1 - VALID_SHARE):
         raise SourceChanged(
             f"{refused} of {total} rows have no known region code in {reading.layout.region}", where=reading.where
@@ -211,17 +238,15 @@ def _read(reading: Reading, snapshot: Snapshot) -> None:
 def _as_tables(con: duckdb.DuckDBPyConnection, reading: Reading) -> Generator[None]:
     """The pieces as `stuk_0`, `stuk_1`, ... while the block runs: views, so that no cell is copied before it is in place."""
     for number, piece in enumerate(reading.pieces):
-        selected = ", ".join(_cell_sql(name, reading.is_number(name), reading.untyped) for name in piece.columns)
-        con.register(f"ruw_stuk_{number}", joined(piece.closed))
+        selected = ", ".join(_cell_sql(name, reading.is_number(name)) for name in piece.columns)
         con.execute(
-            f"create or replace temp view stuk_{number} as select gebiedscode, peiljaar, {selected} from ruw_stuk_{number}"
+            f"create or replace temp view stuk_{number} as select gebiedscode, peiljaar, {selected} from {piece.rows.relation}"
         )
     try:
         yield
     finally:
         for number in range(len(reading.pieces)):
             con.execute(f"drop view stuk_{number}")
-            con.unregister(f"ruw_stuk_{number}")
 
 
 def _keep(reading: Reading, rows: Sequence[Row]) -> int:
@@ -246,9 +271,10 @@ def _close(reading: Reading, piece: Piece) -> None:
     """Turn the raw cells of a piece into columns of values and statuses; SourceChanged for a cell that is neither."""
     regions, times, *raw = piece.raw
     annual = reading.layout.time is not None
+    years = [reading.years[key] if annual else reading.table.peiljaar for key in times]
     arrays = {
-        "gebiedscode": array("gebiedscode", "text", [reading.codes[key] for key in regions]),
-        "peiljaar": array("peiljaar", "integer", [reading.years[key] if annual else reading.table.peiljaar for key in times]),
+        "gebiedscode": texts([reading.codes[key] for key in regions]),
+        "peiljaar": numbers(np.array(years, np.int32)),
     }
     for name, cells in zip(piece.columns, raw, strict=True):
         arrays |= _column(reading, name, cells)
@@ -256,34 +282,30 @@ def _close(reading: Reading, piece: Piece) -> None:
 
 
 def _column(reading: Reading, name: str, cells: Sequence[Any]) -> dict[str, Array]:
-    """A column as Arrow: numbers, with their statuses where the text tells them, or text as it is."""
+    """A column as Arrow: numbers with the places of their statuses, or text as it is."""
     if not reading.is_number(name):
-        return {name: array(name, "text", cells)}
-    if not reading.untyped:
-        return {name: array(name, "double", cells)}
-    places, texts = coded(array(name, "text", cells))
-    read: list[Cell] = []
-    for text in texts:
-        cell = reading.cells[text]
-        if cell is None:
-            key = reading.layout.columns[name]
+        return {name: texts(cells)}
+    if reading.untyped:
+        values, statuses = reading.cells.read(cells)
+        wrong = statuses == WRONG
+        if wrong.any():
+            key, text = reading.layout.columns[name], str(cells[int(np.argmax(wrong))])
             raise SourceChanged(f"column {key} ({name}) holds '{safe(text.strip())}', which is no number", where=reading.where)
-        read.append(cell)
-    values, statuses = [value for value, _ in read], [STATUSES.index(status) for _, status in read]
-    return {name: taken(values, "double", places), f"{name}_status": taken(statuses, "byte", places)}
+        there = statuses == OK
+    else:
+        values = np.array(cells, np.float64)  # JSON has no NaN: it stands for null
+        there = ~np.isnan(values)
+        statuses = np.where(there, np.int8(OK), np.int8(UNKNOWN))
+    return {name: numbers(values, there), f"{name}_status": numbers(statuses)}
 
 
-def _cell_sql(name: str, number: bool, untyped: bool) -> str:
+def _cell_sql(name: str, number: bool) -> str:
     """How a view shows one column: its value and, for numbers, its status."""
     cell = f'"{name}"'
     if not number:
         return f"case when trim({cell}) not in ('', '.') then trim({cell}) end as {cell}"
-    if not untyped:
-        status = f"case when {cell} is null then 'onbekend'::basis.status else 'ok'::basis.status end"
-    else:
-        cases = " ".join(f"when {place} then '{status}'::basis.status" for place, status in enumerate(STATUSES))
-        status = f'case "{name}_status" {cases} end'
-    return f'{cell}, {status} as "{name}_status"'
+    cases = " ".join(f"when {place} then '{status}'::basis.status" for place, status in enumerate(STATUSES))
+    return f'{cell}, case "{name}_status" {cases} end as "{name}_status"'
 
 
 def _refuse_repeats(con: duckdb.DuckDBPyConnection, number: int, where: str) -> None:

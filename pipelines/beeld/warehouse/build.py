@@ -32,6 +32,7 @@ from beeld.transforms import (
     trends,
     unions,
 )
+from beeld.transforms.arrow import literal
 from beeld.transforms.basis import Staged, create_basis
 from beeld.transforms.catalog import Catalog
 from beeld.transforms.corrections import apply_corrections
@@ -187,12 +188,12 @@ def open_build(path: Path) -> duckdb.DuckDBPyConnection:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     con = duckdb.connect()
-    con.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as bouw (recovery_mode no_wal_writes, block_size 16384)")
+    con.execute(f"attach {literal(str(path))} as bouw (recovery_mode no_wal_writes, block_size 16384)")
     con.execute("use bouw")
-    con.execute("set temp_directory = ?", [str(path.parent / "tijdelijk")])
+    con.execute(f"set temp_directory = {literal(str(path.parent / 'tijdelijk'))}")
     con.execute("set enable_progress_bar = false")
-    con.execute("set memory_limit = ?", [STAGING_MEMORY])
-    con.execute("set checkpoint_threshold = ?", [CHECKPOINT])
+    con.execute(f"set memory_limit = '{STAGING_MEMORY}'")
+    con.execute(f"set checkpoint_threshold = '{CHECKPOINT}'")
     return con
 
 
