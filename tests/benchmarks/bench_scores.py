@@ -111,9 +111,8 @@ def main() -> int:
         measure(asked.buurten)
         return 0
     print(f"{platform.system()}, {os.cpu_count()} cores, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}\n")
-    print(
-        "| buurten | areas | tested for clusters | figures (s) | scores (s) | draws (s) | clusters (s) | together (s) | peak (MB) | bare numpy (s) | draws / bare |"
-    )
+    times = " | ".join(f"{step} (s)" for step in ("figures", "scores", "draws", "clusters", "together"))
+    print(f"| buurten | areas | tested for clusters | {times} | peak (MB) | bare numpy (s) | draws / bare |")
     print("|" + "---:|" * 11)
     for size in SIZES:
         command = [sys.executable, "-m", "tests.benchmarks.bench_scores", "--buurten", str(size)]
