@@ -5,6 +5,8 @@ people and its own true share, the same in every year; the published counts are 
 with the common sign of a gemeente for base 5.
 """
 
+# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 from contextlib import closing

@@ -1,5 +1,7 @@
 """The interval of a small count: whom it holds, and that SQL, Python and the text say the same (docs/methode.md)."""
 
+# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 from contextlib import closing
@@ -24,13 +26,13 @@ def channel(base: int | None, largest: int) -> tuple[Floats, Floats]:
     """Published counts, and the chance of each given a true count of 0...largest: to 5 up or down, to 10 the nearest."""
     true = np.arange(largest + 1)
     if base is None:
-        return true, np.eye(largest + 1)
+        return true.astype(float), np.eye(largest + 1)
     ends = (true // base * base, -(-true // base) * base) if base == 5 else ((true + 5) // 10 * 10,) * 2
     published = np.unique(np.concatenate(ends))
     chances = np.zeros((len(true), len(published)))
     for end in ends:
         chances[true, np.searchsorted(published, end)] += 0.5
-    return published, chances
+    return published.astype(float), chances
 
 
 def coverage(base: int | None, people: int | None, expected: Floats) -> Floats:
