@@ -39,9 +39,12 @@ def rounded(counts: Floats, base: int | None, draw: np.random.Generator) -> Floa
 
 def published(model: str, base: int | None, years: int, people: Floats, shares: Floats, draw: np.random.Generator) -> Floats:
     """Counts, a row per area and a column per year; nothing changes between the years."""
-    kind = draw.binomial if model == "binomiaal" else draw.poisson
-    sizes = (people.astype(int), shares) if model == "binomiaal" else (people * shares,)
-    return np.stack([rounded(kind(*sizes).astype(float), base, draw) for _ in range(years)], axis=1)
+    return np.stack([rounded(_counted(model, people, shares, draw), base, draw) for _ in range(years)], axis=1)
+
+
+def _counted(model: str, people: Floats, shares: Floats, draw: np.random.Generator) -> Floats:
+    found = draw.binomial(people.astype(int), shares) if model == "binomiaal" else draw.poisson(people * shares)
+    return found.astype(float)
 
 
 def intervals(model: str, base: int | None, counts: Floats, people: Floats) -> tuple[Floats, Floats]:

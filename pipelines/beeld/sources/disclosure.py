@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from beeld.errors import UsageError
 
@@ -114,7 +115,7 @@ def solved(
         ends: list[float] = []
         for sign in (1.0, -1.0):
             goal = [sign * (number == place) for number in range(len(order))]
-            outcome = optimize.linprog(goal, A_eq=rows, b_eq=sums, bounds=limits)
+            outcome: Any = optimize.linprog(goal, A_eq=rows, b_eq=sums, bounds=limits)
             if outcome.status == UNBOUNDED:
                 ends.append(math.inf)
             elif outcome.success:
@@ -151,7 +152,9 @@ def protect(
     attacks = (squeezed, solved) if _overlap(totals) else (squeezed,)
     while True:
         shown = {code: float(count) for code, count in counts.items() if code not in hidden}
-        away = next((found for attack in attacks if (found := told(attack(shown, hidden, totals, people), people, k))), [])
+        away: list[str] = []
+        for attack in attacks:
+            away = away or told(attack(shown, hidden, totals, people), people, k)
         near = sorted(totals, key=lambda total: set(total.members).isdisjoint(away)) if away else ()
         more = next((code for total in near if (code := _next(counts, total, hidden)) is not None), None)
         if more is None:
