@@ -1,4 +1,4 @@
-"""Indicators, scores and 1,000 draws of a national-size country: `python -m tests.benchmarks.bench_scores`.
+"""Indicators, scores, 1,000 draws and clusters of a national-size country in one run: `python -m tests.benchmarks.bench_scores`.
 
 Prints Markdown tables: time per step for a quarter, a half and all of 14,600 buurten (with their wijken and gemeenten), each in a
 process of its own; peak memory; and the time of the draws against the least that the same arithmetic takes in bare numpy: as many
@@ -16,11 +16,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
+import duckdb
 import numpy as np
+import shapely
 
 from beeld.settings import project_folder
-from beeld.transforms import certainty, scores
-from beeld.transforms.catalog import load_catalog
+from beeld.transforms import certainty, clusters, scores
+from beeld.transforms.catalog import Catalog, load_catalog
 from beeld.transforms.draws import layout_of
 from beeld.transforms.error_models import read_universe
 from tests.calibration import country as invented
@@ -44,6 +46,8 @@ def measure(buurten: int) -> None:
         scored = time.perf_counter()
         areas = certainty.compute_stability(con, catalog, "toets")
         done = time.perf_counter()
+        groups = _clusters(con, catalog)
+        clustered = time.perf_counter()
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         universe = read_universe(con, catalog, "buurt")
         assert universe is not None
@@ -52,9 +56,27 @@ def measure(buurten: int) -> None:
     bare = time.perf_counter()
     _bare(areas, len(models), len(universe.block.rules), (len(layout.normal) + len(layout.common), len(layout.gammas)))
     floor = time.perf_counter() - bare
-    steps = (figures - start, scored - figures, done - scored)
-    cells = f"| {buurten} | {areas} | {steps[0]:.1f} | {steps[1]:.1f} | {steps[2]:.1f} | {sum(steps):.1f} | {memory:.0f} |"
+    steps = (figures - start, scored - figures, done - scored, clustered - done)
+    times = " | ".join(f"{step:.1f}" for step in (*steps, sum(steps)))
+    cells = f"| {buurten} | {areas} | {groups} | {times} | {memory:.0f} |"
     print(f"{cells} {floor:.1f} | {steps[2] / floor:.2f} |")
+
+
+def _clusters(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> int:
+    """The clusters of every theme that is tested, on a board of squares; returns how many scores were tested."""
+    tested = 0
+    for theme in clusters.tested_themes(catalog):
+        rows = con.execute(
+            """select gebiedscode, score from thema_score where gebiedscode like 'BU%' and referentie = 'nl' and thema = ?
+            and score is not null order by gebiedscode""",
+            [theme],
+        ).fetchall()
+        place = np.arange(len(rows))
+        side = int(np.ceil(np.sqrt(len(rows))))
+        x, y = 500 * (place % side), 500 * (place // side)
+        clusters.find_clusters(theme, [row[0] for row in rows], [row[1] for row in rows], shapely.box(x, y, x + 495, y + 495), 1)
+        tested += len(rows)
+    return tested
 
 
 def _bare(areas: int, indicators: int, themes: int, random: tuple[int, int]) -> None:
@@ -89,8 +111,9 @@ def main() -> int:
         measure(asked.buurten)
         return 0
     print(f"{platform.system()}, {os.cpu_count()} cores, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}\n")
-    print("| buurten | areas | figures (s) | scores (s) | draws (s) | together (s) | peak (MB) | bare numpy (s) | draws / bare |")
-    print("|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
+    times = " | ".join(f"{step} (s)" for step in ("figures", "scores", "draws", "clusters", "together"))
+    print(f"| buurten | areas | tested for clusters | {times} | peak (MB) | bare numpy (s) | draws / bare |")
+    print("|" + "---:|" * 11)
     for size in SIZES:
         command = [sys.executable, "-m", "tests.benchmarks.bench_scores", "--buurten", str(size)]
         print(subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip(), flush=True)

@@ -80,7 +80,7 @@ def test_bijstand_per_1000_15_65(check_indicator: CheckIndicator) -> None:
 
 
 def test_bijstand_interval_uses_its_own_rounding(check_indicator: CheckIndicator) -> None:
-    """Buurt: SE = 1000 √(40 (1 − 40/800) + 8.25)/800 = 8.5009; a gemeente is a multiple of 10 as well."""
+    """Every m with |40 − m| ≤ 1.96 √(m (1 − m/800) + 8.25), of 800; a gemeente is a multiple of 10 as well."""
     check_indicator(
         "bijstand_per_1000_15_65",
         """
@@ -90,8 +90,8 @@ def test_bijstand_interval_uses_its_own_rounding(check_indicator: CheckIndicator
         """,
         """
         gebiedscode | ondergrens         | bovengrens         | betrouwbaar
-        BU00140000  | 33.338198626799084  | 66.66180137320092  | 1
-        GM0014      | 33.338198626799084 | 66.66180137320092  | 1
+        BU00140000  | 35.39008817712492  | 68.91105772027576  | 1
+        GM0014      | 35.39008817712492  | 68.91105772027576  | 1
         """,
     )
 

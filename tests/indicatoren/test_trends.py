@@ -31,6 +31,12 @@ def single(*numbers: float) -> list[np.ndarray[tuple[int], np.dtype[np.float64]]
     return [np.array([number]) for number in numbers]
 
 
+def pair(first: float, first_error: float, last: float, last_error: float) -> trends.TwoYears:
+    """The test of two years with intervals that are as wide to both sides."""
+    values, errors = single(first, last), [trends.Errors.equal(error) for error in single(first_error, last_error)]
+    return trends.two_years(values[0], errors[0], values[1], errors[1])
+
+
 # ---------------------------------------------------------------- the worked examples
 
 
@@ -41,7 +47,7 @@ def test_two_years_of_the_method() -> None:
     assert first == pytest.approx(100 * math.sqrt(61.5) / 800)
     assert round(first, 2) == 0.98
     assert round(last, 2) == 0.87
-    found = trends.two_years(*single(7.5, first, 5.625, last))
+    found = pair(7.5, first, 5.625, last)
     assert found.verschil.round(1).tolist() == [-1.9]
     assert found.kritisch.round(1).tolist() == [2.6]
     assert found.richting.tolist() == [0]
@@ -81,24 +87,27 @@ def test_a_trend_of_one_year_is_none() -> None:
 def test_a_difference_that_equals_the_critical_one_is_no_change() -> None:
     critical = trends.critical_difference(*single(3.0, 4.0))
     assert critical.tolist() == [1.96 * 5]
-    assert trends.two_years(*single(0.0, 3.0, 1.96 * 5, 4.0)).richting.tolist() == [0]
-    assert trends.two_years(*single(0.0, 3.0, -9.81, 4.0)).richting.tolist() == [-1]
+    assert pair(0.0, 3.0, 1.96 * 5, 4.0).richting.tolist() == [0]
+    assert pair(0.0, 3.0, -9.81, 4.0).richting.tolist() == [-1]
 
 
 def test_arrays_and_loops_agree() -> None:
     draw = np.random.default_rng(20261125)
     values = draw.uniform(-100, 100, (500, 5)).cumsum(axis=1) / 20
-    errors, years = (
+    errors, other, years = (
+        draw.uniform(0.1, 9, (500, 5)),
         draw.uniform(0.1, 9, (500, 5)),
         np.sort(draw.permuted(np.tile(np.arange(2010.0, 2026), (500, 1)), axis=1)[:, :5]),
     )
-    pairs = trends.two_years(values[:, 0], errors[:, 0], values[:, 4], errors[:, 4])
+    first, last = (trends.Errors(errors[:, k], other[:, k]) for k in (0, 4))
+    pairs = trends.two_years(values[:, 0], first, values[:, 4], last)
     lines = trends.trend_test(years, values, errors)
     words = {1: "stijgt", -1: "daalt", 0: "geen_aantoonbare_verandering"}
     seen: set[str] = set()
     for row in range(500):
         points = [(int(years[row, k]), float(values[row, k]), float(errors[row, k])) for k in range(5)]
-        pair, line = change.two_years(points[0], points[4]), change.trend(points)
+        sides = [(float(errors[row, k]), float(other[row, k])) for k in (0, 4)]
+        pair, line = change.two_years(values[row, 0], sides[0], values[row, 4], sides[1]), change.trend(points)
         assert pair.kritisch == pytest.approx(pairs.kritisch[row], rel=1e-9)
         assert pair.uitkomst == words[int(pairs.richting[row])]
         assert line.helling == pytest.approx(lines.helling[row], rel=1e-9)
@@ -236,21 +245,32 @@ def test_without_a_standard_error_there_is_no_test(catalog: Catalog) -> None:
 
 def test_a_margin_that_spans_everything_is_no_margin(catalog: Catalog) -> None:
     """Cut off at both ends, an interval hides its standard error."""
-    cells = [(A, 2023, 20, 40), (A, 2024, 20, 40), (B, 2023, 5, 10), (B, 2024, 5, 10)]
+    cells = [(A, 2023, 20, 40), (A, 2024, 20, 40), (B, 2023, 4, 8), (B, 2024, 4, 8)]
     found = computed(catalog, series(catalog, cells))
     assert found[A, 2023, 2024][1] == "geen_aantoonbare_verandering"
     assert found[B, 2023, 2024] == (0.0, "niet_toetsbaar", trends.NO_ERROR)
 
 
 def test_no_crime_in_a_year_is_no_weight_of_infinity(catalog: Catalog) -> None:
-    """An unrounded count of 0 has a standard error of 0: two years are compared, a line through five is not."""
+    """0 of 800 reaches from 0 to 4.8 per 1,000: its standard error is that interval, not √0, so five years are tested as well."""
     counts = [4, 0, 3, 5, 2]
     cells = [(A, 2020 + place, count, 800) for place, count in enumerate(counts)]
     found = computed(catalog, series(catalog, cells, "misdrijven_per_1000", "misdrijven"), "misdrijven_per_1000")
     assert {key: reason.split(":")[0] for key, (_, _, reason) in found.items()} == {
-        (A, 2020, 2024): "twee jaren",
+        (A, 2020, 2024): "vijf jaren",
         (A, 2023, 2024): "twee jaren",
     }
+
+
+def test_a_fall_to_nothing_is_held_against_the_sides_that_approach(catalog: Catalog) -> None:
+    """6 of 800 → 0: 6 reaches down by 3.25 (2.75) and 0 up by 3.84, so the critical difference is √(3.25² + 3.84²)/0.8 = 6.3."""
+    cells = [(A, 2023, 6, 800), (A, 2024, 0, 800)]
+    found = computed(catalog, series(catalog, cells, "misdrijven_per_1000", "misdrijven"), "misdrijven_per_1000")
+    assert math.isclose(math.hypot(3.25, 3.84) / 0.8, 6.288, abs_tol=1e-3)
+    assert found[A, 2023, 2024][1:] == (
+        "daalt",
+        "twee jaren: verschil -7,5, kritisch verschil 6,3; voor een trend zijn 5 jaren nodig, er zijn er 2",
+    )
 
 
 def test_crime_is_tested_on_the_counts_and_not_on_the_smoothed_estimate(catalog: Catalog) -> None:
@@ -320,9 +340,10 @@ def test_the_table_equals_the_loops_on_generated_data(catalog: Catalog) -> None:
         ).fetchall()
     own = [(c, n, y, v, change.error_of(v, low, high, (0.0, 100.0)), good) for c, n, y, v, low, high, good, _, _ in points]
     for _, _, _, value, low, high, _, count, people in points:
-        error = change.error_of(value, low, high, (0.0, 100.0))
-        formula = 100 * math.sqrt(count * (1 - count / people) + ROUNDED) / people
-        assert error is None or error == pytest.approx(formula, rel=1e-9), "the interval carries the error of METHOD.md section 3"
+        ends = [100 * end / people for end in change.count_bounds(count, people, ROUNDED, part=True)]
+        assert (low, high) == pytest.approx((min(ends[0], value), max(ends[1], value)), abs=1e-9)
+        sides = change.error_of(value, low, high, (0.0, 100.0))
+        assert count < 30 or sides is None or sum(sides) / 2 == pytest.approx(100 * rate_error(count, people), rel=0.03)
     expected = {
         (code, *years): found for (code, _), group in change.by_figure(own).items() for years, found in change.rows(group).items()
     }

@@ -72,10 +72,12 @@ def test_five_years_of_crime_by_arrays_and_by_loops(real_data: Path) -> None:
     series = [points for points in series if len(points) == 5 and all(error > 0 for _, _, error in points)]
     assert len(series) > 10_000
     years, values, errors = (np.array([[point[k] for point in points] for points in series], dtype=float) for k in range(3))
-    pairs = trends.two_years(values[:, 3], errors[:, 3], values[:, 4], errors[:, 4])
+    first, last = (trends.Errors.equal(errors[:, k]) for k in (3, 4))
+    pairs = trends.two_years(values[:, 3], first, values[:, 4], last)
     lines = trends.trend_test(years, values, errors)
     for place, points in enumerate(series):
-        pair, line = change.two_years(points[3], points[4]), change.trend(points)
+        sides = [(points[k][2], points[k][2]) for k in (3, 4)]
+        pair, line = change.two_years(points[3][1], sides[0], points[4][1], sides[1]), change.trend(points)
         assert pair.uitkomst == WORDS[int(pairs.richting[place])]
         assert pair.kritisch == pytest.approx(pairs.kritisch[place], rel=1e-9)
         assert line.uitkomst == WORDS[int(lines.richting[place])]

@@ -506,3 +506,24 @@ def test_findings_on_a_template_repeat_no_cell_either() -> None:
     with pytest.raises(DeliveryRefused) as caught:
         checked.refuse()
     assert "KANARIE" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("counts", "found"),
+    [
+        ({"WK010100": 37, "BU01010001": 12, "BU01010002": "te_klein", "BU01010003": 17}, [4]),
+        ({"WK010100": 37, "BU01010001": "te_klein", "BU01010002": "te_klein", "BU01010003": 17}, []),
+        ({"WK010100": 26, "BU01010001": "te_klein", "BU01010002": "te_klein", "BU01010003": 17}, [3, 4]),
+        ({"GM0101": 60, "WK010100": "geheim", "BU01010001": 12, "BU01010003": 17}, [3]),
+        ({"BU01010001": 12, "BU01010002": "te_klein", "BU01010003": 17}, []),
+        ({"WK010100": 37, "BU01010001": 12, "BU01010002": "onbekend", "BU01010003": 17}, []),
+    ],
+)
+def test_a_count_that_follows_from_the_others_is_refused(counts: dict[str, int | str], found: list[int]) -> None:
+    """METHOD.md section 13: 37 - 12 - 17 gives the 8 that was left out; with 12 left out too it does not."""
+    body = "\n".join(f"{code};2024;bezoekers;{count};aantal;Telling;" for code, count in counts.items())
+    checked = check_bytes(f"{';'.join(COLUMNS)}\n{body}\n".encode())
+    wrong = [finding.onderwerp for finding in checked.findings if not finding.geslaagd]
+    assert wrong == [f"rij {row}, kolom waarde" for row in found]
+    assert all(finding.controle == "afleidbaar" for finding in checked.findings if not finding.geslaagd)
+    assert checked.passed is not bool(found)

@@ -42,7 +42,7 @@ REVIEWED: dict[str, str] = {
     "transforms/indicators.py:value_sql": CATALOGUE,
     "transforms/indicators.py:_joins_sql": CATALOGUE,
     "transforms/indicators.py:_status_sql": CATALOGUE,
-    "transforms/indicators.py:_error_sql": CATALOGUE,
+    "transforms/indicators.py:_rounding_sql": CATALOGUE,
     "transforms/scores.py:compute_thresholds": FIXED,
     "transforms/trends.py:compute_change": FIXED,
     "transforms/trends.py:_make_pairs": FIXED,

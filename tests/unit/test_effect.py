@@ -15,6 +15,7 @@ from beeld.settings import project_folder
 from beeld.transforms import gate
 from beeld.transforms.catalog import Catalog, load_catalog
 from beeld.transforms.effect import Difference, Evaluation, Measured, Placebo, difference, not_detectable, placebo_position
+from beeld.transforms.uncertainty import count_variance
 from beeld.warehouse.effect import evaluate
 from tests.indicatoren import change, drawn
 
@@ -108,8 +109,10 @@ def test_the_release_gives_what_the_formula_gives(con: duckdb.DuckDBPyConnection
     assert found.verschil is not None
 
     def error(count: int) -> float:
-        return 100 * math.sqrt(count * (1 - count / 800) + 6) / 800
+        low, high = change.count_bounds(count, 800, 6, part=True)
+        return 100 * (high - low) / 2 / 1.96 / 800
 
+    assert error(240) == pytest.approx(100 * math.sqrt(count_variance(240, 800, 6)) / 800, rel=0.01), "METHOD.md section 3"
     plain = change.effect(
         (2021, 30.0, error(240)), (2024, 20.0, error(160)), [(b / 8, a / 8) for b, a in list(SHARES.values())[1:4]]
     )

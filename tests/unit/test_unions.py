@@ -8,7 +8,8 @@ import pytest
 
 from beeld.settings import project_folder
 from beeld.transforms.catalog import Catalog, Indicator, load_catalog
-from beeld.transforms.unions import Combined, Part, combine, coverage, standard_error
+from beeld.transforms.unions import Combined, Part, combine, coverage, interval, rounding_of, standard_error
+from tests.indicatoren import change
 
 
 @pytest.fixture(scope="module")
@@ -87,18 +88,28 @@ def test_rounding_errors_of_one_gemeente_add_up(catalog: Catalog) -> None:
     """METHOD.md 3: a sum of m cells of base 5 has variance 4m² + 2m, not 6m."""
     share = catalog.indicators["aandeel_eenpersoonshuishoudens"]
     combined = combine(share, [Part(50.0, 100, 200, 400)] * 5)
-    error = standard_error(share, catalog.sources["cbs_kwb"], combined, 5)
+    source = catalog.sources["cbs_kwb"]
+    error = standard_error(share, source, combined, rounding_of(share, source, 5))
     assert error == pytest.approx(100 * math.sqrt(500 * 0.5 + 110) / 1000)
 
 
 def test_a_union_just_outside_its_range_still_has_a_valid_interval(catalog: Catalog) -> None:
     """Rounded counts can give 20 of 15; an interval with its bounds crossed would break the schema and with it the release."""
-    from beeld.transforms.unions import _interval  # the clamp is private to the module
-
-    low, high = _interval(catalog.indicators["aandeel_eenpersoonshuishoudens"], 133.3, 16.3)
+    share = catalog.indicators["aandeel_eenpersoonshuishoudens"]
+    low, high = interval(share, Combined(400 / 3, "ok", None, 20.0, 15.0), 16.3, 6)
     assert low == 100.0
-    assert high == 133.3
-    assert _interval(catalog.indicators["aandeel_eenpersoonshuishoudens"], 5.0, 10.0) == (0.0, pytest.approx(24.6))
+    assert high == 400 / 3
+
+
+def test_the_interval_of_a_union_is_that_of_its_sums(catalog: Catalog) -> None:
+    """By halving, from the text: 30 of 300 in five buurten of one gemeente (rounding variance 110), and nothing of 300."""
+    share = catalog.indicators["aandeel_eenpersoonshuishoudens"]
+    for count in (30.0, 0.0):
+        found = interval(share, Combined(count / 3, "ok", None, count, 300.0), 1.0, 110)
+        assert found == pytest.approx([end / 3 for end in change.count_bounds(count, 300, 110, part=True)], abs=1e-9)
+    assert found[0] == 0.0
+    assert interval(share, Combined(None, "onbekend", "geen"), None, 0) == (None, None)
+    assert interval(share, Combined(10.0, "ok", None), 1.0, 0) == pytest.approx((8.04, 11.96)), "without counts: the error itself"
 
 
 def test_a_count_that_is_delivered_in_parts_is_rounded_as_often(catalog: Catalog) -> None:
@@ -106,7 +117,9 @@ def test_a_count_that_is_delivered_in_parts_is_rounded_as_often(catalog: Catalog
     share = catalog.indicators["aandeel_65_plus"]
     source = catalog.sources["cbs_kwb"]
     combined = Combined(20.0, "ok", None, 800.0, 4000.0)
-    whole = standard_error(share, source, combined, 5, "k_65JaarOfOuder_12, AantalInwoners_5")
-    parts = standard_error(share, source, combined, 5, "k_65Tot80Jaar_12, k_80JaarOfOuder_13, AantalInwoners_5")
+    whole, parts = (
+        standard_error(share, source, combined, rounding_of(share, source, 5, raw))
+        for raw in ("k_65JaarOfOuder_12, AantalInwoners_5", "k_65Tot80Jaar_12, k_80JaarOfOuder_13, AantalInwoners_5")
+    )
     assert whole == pytest.approx(100 * (800 * 0.8 + 4 * 25 + 10) ** 0.5 / 4000)
     assert parts == pytest.approx(100 * (800 * 0.8 + 4 * 100 + 20) ** 0.5 / 4000)

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from beeld.sources.declaring import AREA
+from beeld.sources.disclosure import SMALL, nested, squeezed, told
 from beeld.sources.privacy import Grid
 from beeld.sources.spreadsheet import Cell
 
@@ -20,8 +21,8 @@ COLUMNS = ("gebiedscode", "peiljaar", "indicator", "waarde", "eenheid", "bron", 
 """The template; a file has these columns in any order and no others."""
 SIGNS = ("onbekend", "geheim", "te_klein", "niet_van_toepassing")
 """What stands in `waarde` where there is no figure: a status, never an empty cell and never a zero."""
-SMALL = 10
-"""Counts from 1 up to this are never published (RELIABILITY.md section P, k = 10)."""
+NUMBERS = ("aantal", "personen", "inwoners")
+"""How the unit of a count begins."""
 FIRST_YEAR = 1980
 SHOWN = 20
 """Findings per check that are shown one by one."""
@@ -96,7 +97,7 @@ def check_template(grids: Sequence[Grid]) -> tuple[tuple[Finding, ...], tuple[Fi
     grid, places = _heading(grids, report)
     if grid is None:
         return report.findings(), ()
-    report.expect("kop", *COLUMNS, "dubbel", "kleine_aantallen", "decimaalteken")
+    report.expect("kop", *COLUMNS, "dubbel", "kleine_aantallen", "afleidbaar", "decimaalteken")
     rows = [(number, row) for number, row in enumerate(grid.rows[1:], start=2) if any(cell is not None for cell in row)]
     if not rows:
         report.add("kop", "bestand", "er staan geen rijen onder de kop")
@@ -106,6 +107,7 @@ def check_template(grids: Sequence[Grid]) -> tuple[tuple[Finding, ...], tuple[Fi
     _check_keys(figures, report)
     for figure in figures:
         _check_small(figure, report)
+    _check_derivable(figures, report)
     return report.findings(), figures
 
 
@@ -238,10 +240,28 @@ def _check_small(figure: Figure, report: _Report) -> None:
         report.add("kleine_aantallen", f"{place}, kolom n", f"n ligt onder {SMALL}: zet te_klein in waarde en laat n leeg")
     if figure.waarde is None:
         return
-    if figure.eenheid.casefold().startswith(("aantal", "personen", "inwoners")) and small(figure.waarde):
+    if figure.eenheid.casefold().startswith(NUMBERS) and small(figure.waarde):
         report.add("kleine_aantallen", f"{place}, kolom waarde", f"aantal onder {SMALL}: zet te_klein in waarde")
     if figure.eenheid == "%" and figure.n is not None and 0 <= figure.waarde <= 100:
         counted = round(figure.waarde * figure.n / 100)
         if small(counted) or small(figure.n - counted):
             text = f"percentage en n samen verraden een aantal onder {SMALL}: zet te_klein in waarde en laat n leeg"
             report.add("kleine_aantallen", f"{place}, kolom waarde", text)
+
+
+def _check_derivable(figures: Iterable[Figure], report: _Report) -> None:
+    """Counts that were left out, but follow from a total and the other parts: 37 - 12 - 17 gives the 8 that was hidden.
+
+    The buurten (wijken) in the file are taken for all of their wijk (gemeente): the file does not say which are lacking.
+    """
+    tables: dict[tuple[str, int], dict[str, Figure]] = {}
+    for figure in figures:
+        if figure.gebiedscode and figure.peiljaar and figure.indicator and figure.eenheid.casefold().startswith(NUMBERS):
+            tables.setdefault((figure.indicator, figure.peiljaar), {})[figure.gebiedscode] = figure
+    for table in tables.values():
+        shown = {code: figure.waarde for code, figure in table.items() if figure.waarde is not None}
+        hidden = [code for code in table if code not in shown]
+        ends = squeezed(shown, hidden, nested(table))
+        for code in told({code: ends[code] for code in hidden if table[code].status in ("te_klein", "geheim")}):
+            text = "volgt uit het totaal en de andere gebieden: zet te_klein bij nog een gebied, of bij het totaal"
+            report.add("afleidbaar", f"rij {table[code].row}, kolom waarde", text)

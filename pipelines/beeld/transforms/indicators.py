@@ -18,7 +18,7 @@ from beeld.transforms.basis import Staged
 from beeld.transforms.catalog import Catalog, Indicator
 from beeld.transforms.formulas import Formula
 from beeld.transforms.margins import bounds_sql, published
-from beeld.transforms.uncertainty import RELIABLE, Z95, rounding_variance, rounds, shrink, shrunk_rates
+from beeld.transforms.uncertainty import COUNTS, RELIABLE, Z95, rounding_variance, rounds, score_sql, shrink, shrunk_rates
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,12 +119,13 @@ def value_sql(indicator: Indicator, sources: Mapping[str, Source], staged: Seque
         else formula.teller.sql()
     )
     weight = indicator.weight.sql() if indicator.weight else "null"
-    lower, upper = _bounds_sql(*(indicator.bereik or (None, None)))
+    lower, upper = _bounds_sql(*(indicator.bereik or (0.0 if indicator.foutmodel in COUNTS else None, None)))
     bounds = published(indicator, sources[own])
     # an untested boundary under the denominator is one under the rate
     notes = ", ".join(f'"{name}".kanttekening' for name in _sources_of(formula, own))
-    modelled = _error_sql(indicator, sources[own], piece_of(own, year, staged))
-    error = f"case when gegeven then (boven - onder) / {2 * Z95!r} else {modelled} end"
+    rounded = _rounding_sql(indicator, sources[own], piece_of(own, year, staged))
+    error = f"case when gegeven then (boven - onder) / {2 * Z95!r} else {_error_sql(indicator, sources[own], rounded)} end"
+    middle, half = _interval_sql(indicator, rounded)
     reason = REASONS.format(
         status="status",
         unknown="case when getypeerd then 'onbekend of geheim' else 'onbekend, onvoldoende betrouwbaar of geheim' end",
@@ -146,17 +147,18 @@ def value_sql(indicator: Indicator, sources: Mapping[str, Source], staged: Seque
       join gebied as g on g.gebiedscode = "{own}".gebiedscode
       {_joins_sql(indicator, sources, staged)}
       where "{own}".peiljaar = $jaar),
-    fouten as (select *, case when status = 'ok' then berekend end as waarde, {error} as fout from cellen)
+    fouten as (select *, case when status = 'ok' then berekend end as waarde, {error} as fout from cellen),
+    marges as (select *, {middle} as midden, {half} as straal from fouten)
     select gebiedscode, $indicator as indicator, $jaar as peiljaar, indeling_jaar, waarde, status,
       case when status = 'ok' then kanttekening else {reason} end as reden,
       teller, noemer,
       case when not gegeven then {lower} when waarde is not null then onder end as ondergrens,
       case when not gegeven then {upper} when waarde is not null then boven end as bovengrens,
       null as geschat, coalesce(voorlopig, false) as voorlopig,
-      case when waarde is null or fout is null then null when waarde = 0 then fout = 0
+      case when waarde is null or fout is null then null when waarde = 0 then straal = 0
         else fout / abs(waarde) < {RELIABLE} end as betrouwbaar,
       $tabellen as bron_tabel, $kolommen as bron_kolom, $sha256 as snapshot_sha256
-    from fouten
+    from marges
     order by gebiedscode"""
 
 
@@ -201,8 +203,8 @@ def _status_sql(formula: Formula, own: str) -> str:
     return f"case {' '.join(cases)} else 'ok' end"
 
 
-def _error_sql(indicator: Indicator, source: Source, piece: Staged | None) -> str:
-    """Standard error of the outcome, in its own unit; null where no error model is declared.
+def _rounding_sql(indicator: Indicator, source: Source, piece: Staged | None) -> str:
+    """Rounding variance of the numerator, by kind of area.
 
     A column that the table delivers in parts is as many rounded counts as it has parts.
     """
@@ -213,7 +215,11 @@ def _error_sql(indicator: Indicator, source: Source, piece: Staged | None) -> st
         kind: sum(rounding_variance(base, bases.count(base)) for base in (5, 10) if rounds(base, kind))
         for kind in ("buurt", "gemeente")
     }
-    rounded = f"case when soort in ('buurt', 'wijk') then {variance['buurt']!r} else {variance['gemeente']!r} end"
+    return f"case when soort in ('buurt', 'wijk') then {variance['buurt']!r} else {variance['gemeente']!r} end"
+
+
+def _error_sql(indicator: Indicator, source: Source, rounded: str) -> str:
+    """Standard error of the outcome, in its own unit; null where no error model is declared."""
     factor = repr(indicator.parsed.factor)
     match indicator.foutmodel:
         case "binomiaal":
@@ -228,12 +234,21 @@ def _error_sql(indicator: Indicator, source: Source, piece: Staged | None) -> st
             return "null::double"
 
 
+def _interval_sql(indicator: Indicator, rounded: str) -> tuple[str, str]:
+    """Middle and half width of the 95% interval of the outcome, from its columns `waarde`, `fout`, `y` and `n`."""
+    if indicator.foutmodel not in COUNTS:
+        return "waarde", f"{Z95!r} * fout"
+    middle, half = score_sql("y", "n", rounded, part=indicator.foutmodel == "binomiaal")
+    factor = repr(indicator.parsed.factor)
+    return f"{factor} * {middle}", f"{factor} * {half}"
+
+
 def _bounds_sql(low: float | None, high: float | None) -> tuple[str, str]:
     """95% interval within the possible range; it always holds the figure, which rounding can push just outside that range."""
     floor = "" if low is None else f", {float(low)!r}"
     ceiling = "" if high is None else f", {float(high)!r}"
-    lower = f"least(waarde, greatest(waarde - {Z95!r} * fout{floor}){ceiling})"
-    upper = f"greatest(waarde, least(waarde + {Z95!r} * fout{ceiling}){floor})"
+    lower = f"least(waarde, greatest(midden - straal{floor}){ceiling})"
+    upper = f"greatest(waarde, least(midden + straal{ceiling}){floor})"
     known = "case when waarde is not null and fout is not null then {} end"
     return known.format(lower), known.format(upper)
 

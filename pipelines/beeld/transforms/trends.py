@@ -62,10 +62,31 @@ def smallest_detectable(error: float) -> float:
     return (Z95 + Z_POWER) * float(np.sqrt(2.0)) * error
 
 
-def two_years(first: Floats, first_error: Floats, last: Floats, last_error: Floats) -> TwoYears:
-    """Whether the last year differs from the first one beyond the critical difference; a difference that equals it does not."""
+@dataclass(frozen=True)
+class Errors:
+    """Standard errors of figures towards lower and towards higher values: the interval of a small count is not symmetric."""
+
+    down: Floats
+    up: Floats
+
+    @classmethod
+    def equal(cls, error: Floats) -> Errors:
+        """The same to both sides."""
+        return cls(error, error)
+
+
+def two_years(first: Floats, first_error: Errors, last: Floats, last_error: Errors) -> TwoYears:
+    """Whether the last year differs from the first one beyond the critical difference; a difference that equals it does not.
+
+    What a rise has to exceed is made of the upper side of the first year and the lower side of the last, and a fall of the other
+    two (Zou and Donner, Statistics in Medicine 2008); with equal sides it is METHOD's 1.96 √(SE₁² + SE₂²).
+    """
     difference = last - first
-    critical = critical_difference(first_error, last_error)
+    rise, fall = (
+        critical_difference(first_error.up, last_error.down),
+        critical_difference(first_error.down, last_error.up),
+    )
+    critical = np.where(difference >= 0, rise, fall)
     beyond = np.abs(difference) > critical
     return TwoYears(difference, critical, np.where(beyond, np.sign(difference), 0).astype(np.int8))
 
@@ -146,8 +167,9 @@ def _choose_figures(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
 def _make_points(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
     """Temp table `punt`: every value of a figure that may be followed, with its standard error and what stands against it.
 
-    The error is the wider half of the published interval: the other half may be cut off at the end of what is possible. Where
-    both are, it is not known. A union is in a series where each of its buurten is, and has a value.
+    The errors `omlaag` and `omhoog` are the halves of the published interval, and `fout` is their mean. Where one half is cut off
+    at the end of what is possible, the wider one stands for both; where both are, the error is not known. A union is in a series
+    where each of its buurten is, and has a value.
     """
     members: dict[str, tuple[Kind, list[Any]]] = {
         "samenstel": ("text", [union.code for union in catalog.unions for _ in set(union.buurten)]),
@@ -175,7 +197,12 @@ def _make_points(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
               where w.waarde is null)
             select w.gebiedscode, w.indicator, w.peiljaar, w.waarde,
               case when w.ondergrens <= k.laag and w.bovengrens >= k.hoog then null
-                else greatest(w.waarde - w.ondergrens, w.bovengrens - w.waarde) / $z end as fout,
+                when w.ondergrens <= k.laag or w.bovengrens >= k.hoog
+                  then greatest(w.waarde - w.ondergrens, w.bovengrens - w.waarde)
+                else w.waarde - w.ondergrens end / $z as omlaag,
+              case when w.ondergrens <= k.laag or w.bovengrens >= k.hoog then omlaag
+                else (w.bovengrens - w.waarde) / $z end as omhoog,
+              (omlaag + omhoog) / 2 as fout,
               case when w.reden is not null then w.reden
                 when not coalesce(r.reeks and r.bronnen = k.bronnen, false) then $untested
                 when o.gebiedscode is not null then 'niet elke buurt heeft een cijfer' end as bezwaar
@@ -193,7 +220,8 @@ def _make_pairs(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         """create or replace temp table serie as
         select gebiedscode, indicator, count(*) as jaren,
-          list({'peiljaar': peiljaar, 'waarde': waarde, 'fout': fout} order by peiljaar desc) as punten
+          list({'peiljaar': peiljaar, 'waarde': waarde, 'fout': fout, 'omlaag': omlaag, 'omhoog': omhoog}
+            order by peiljaar desc) as punten
         from punt where bezwaar is null
         group by gebiedscode, indicator having count(*) >= 2"""
     )
@@ -218,8 +246,9 @@ def _make_pairs(con: duckdb.DuckDBPyConnection) -> None:
           select gebiedscode, indicator, jaren, punten[2], punten[1], null, false
           from serie where jaren > 2
           union all
-          select gebiedscode, indicator, 0, {'peiljaar': van, 'waarde': null, 'fout': null},
-            {'peiljaar': tot, 'waarde': null, 'fout': null}, eerste.reden || ' (' || eerste.jaar || ')', true
+          select gebiedscode, indicator, 0, {'peiljaar': van, 'waarde': null, 'fout': null, 'omlaag': null, 'omhoog': null},
+            {'peiljaar': tot, 'waarde': null, 'fout': null, 'omlaag': null, 'omhoog': null},
+            eerste.reden || ' (' || eerste.jaar || ')', true
           from zonder)
         select * from alle""",
         {"punten": POINTS},
@@ -241,9 +270,10 @@ def _register(con: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, t
 
 def _test_pairs(con: duckdb.DuckDBPyConnection) -> None:
     """Temp tables `tweetoets` and `vijftoets`: the outcomes, by row of `paar` and of `serie`."""
-    wanted = "eerst.waarde as v0, eerst.fout as e0, laatst.waarde as v1, laatst.fout as e1"
-    pairs = _numbers(con, f"select rowid as nummer, {wanted} from paar order by rowid")
-    tested = two_years(pairs["v0"], pairs["e0"], pairs["v1"], pairs["e1"])
+    sides = ", ".join(f"{end}.{side} as {end}_{side}" for end in ("eerst", "laatst") for side in ("waarde", "omlaag", "omhoog"))
+    pairs = _numbers(con, f"select rowid as nummer, {sides} from paar order by rowid")
+    first, last = (Errors(pairs[f"{end}_omlaag"], pairs[f"{end}_omhoog"]) for end in ("eerst", "laatst"))
+    tested = two_years(pairs["eerst_waarde"], first, pairs["laatst_waarde"], last)
     _register(
         con,
         "tweetoets",

@@ -14,7 +14,7 @@ import duckdb
 from beeld.sources.declarations import Source
 from beeld.transforms import margins
 from beeld.transforms.catalog import Catalog, Indicator
-from beeld.transforms.uncertainty import RELIABLE, Z95, rounding_variance
+from beeld.transforms.uncertainty import COUNTS, RELIABLE, Z95, count_variance, rounding_variance, score_interval
 
 COVERAGE = 0.80
 
@@ -103,21 +103,28 @@ def rounded_bases(indicator: Indicator, source: Source, raw: str) -> list[int]:
     return [base for base, parts in bases if base is not None for _ in range(parts)]
 
 
-def standard_error(indicator: Indicator, source: Source, combined: Combined, cells: int, raw: str = "") -> float | None:
-    """Standard error of a union's figure; the buurten of a gemeente share the sign of their rounding errors, so cells add up."""
+def rounding_of(indicator: Indicator, source: Source, cells: int, raw: str = "") -> float:
+    """Rounding variance of the numerator of a union: the buurten of a gemeente share the sign of their errors, so they add."""
+    bases = rounded_bases(indicator, source, raw)
+    return sum(rounding_variance(base, cells * bases.count(base)) for base in sorted(set(bases)))
+
+
+def standard_error(indicator: Indicator, source: Source, combined: Combined, rounding: float) -> float | None:
+    """Standard error of a union's figure, of which the numerator has that rounding variance."""
     if combined.waarde is None:
         return None
-    bases = rounded_bases(indicator, source, raw)
-    rounding = sum(rounding_variance(base, cells * bases.count(base)) for base in sorted(set(bases)))
     if indicator.foutmodel == "aangenomen" and source.aangenomen_marge is not None:
         return source.aangenomen_marge / Z95
     if indicator.foutmodel == "telling":
         return math.sqrt(rounding)
-    if combined.teller is None or not combined.noemer:
+    if combined.teller is None or not combined.noemer or indicator.foutmodel not in COUNTS:
         return None
-    y, n = combined.teller, combined.noemer
-    spread = y if indicator.foutmodel == "poisson" else max(y * (1 - y / n), 0.0)
-    return indicator.parsed.factor * math.sqrt(spread + rounding) / n
+    part = indicator.foutmodel == "binomiaal"
+    return (
+        indicator.parsed.factor
+        * math.sqrt(count_variance(combined.teller, combined.noemer, rounding, part=part))
+        / combined.noemer
+    )
 
 
 def compute_unions(con: duckdb.DuckDBPyConnection, catalog: Catalog, members: Mapping[str, Sequence[str]]) -> int:
@@ -138,13 +145,12 @@ def compute_unions(con: duckdb.DuckDBPyConnection, catalog: Catalog, members: Ma
             parts = [Part(*cell) for cell in cells]
             combined = combine(indicator, parts)
             source = catalog.sources[indicator.bron]
-            error = standard_error(indicator, source, combined, sum(p.waarde is not None for p in parts), column)
+            rounding = rounding_of(indicator, source, sum(p.waarde is not None for p in parts), column)
+            error = standard_error(indicator, source, combined, rounding)
             if margins.published(indicator, source) and not margins.assumed(indicator, source, table):
                 error = margins.union_error(bounds or [])
-            low, high = _interval(indicator, combined.waarde, error)
-            reliable = (
-                None if error is None or combined.waarde is None else (error < RELIABLE * abs(combined.waarde) or error == 0)
-            )
+            low, high = interval(indicator, combined, error, rounding)
+            reliable = None if error is None or combined.waarde is None else _reliable(combined.waarde, error, low, high)
             row = [union, name, year, division, combined.waarde, combined.status, combined.reden or note, combined.teller]
             row += [combined.noemer, low, high, None, provisional, reliable, table, column, sha256]
             con.execute(f"insert into waarde values ({', '.join('?' * len(row))})", row)
@@ -152,8 +158,19 @@ def compute_unions(con: duckdb.DuckDBPyConnection, catalog: Catalog, members: Ma
     return added
 
 
-def _interval(indicator: Indicator, value: float | None, error: float | None) -> tuple[float | None, float | None]:
+def _reliable(value: float, error: float, low: float | None, high: float | None) -> bool:
+    """A figure of 0 is only sure when nothing else is possible."""
+    return error < RELIABLE * abs(value) if value else low == high
+
+
+def interval(indicator: Indicator, combined: Combined, error: float | None, rounding: float) -> tuple[float | None, float | None]:
+    """95% interval within the range of the indicator, which always holds the figure; (None, None) without an error model."""
+    value = combined.waarde
     if value is None or error is None:
         return None, None
     low, high = indicator.bereik or (-math.inf, math.inf)
-    return min(value, high, max(low, value - Z95 * error)), max(value, low, min(high, value + Z95 * error))
+    lower, upper = value - Z95 * error, value + Z95 * error
+    if indicator.foutmodel in COUNTS and combined.teller is not None and combined.noemer:
+        ends = score_interval(combined.teller, combined.noemer, rounding, part=indicator.foutmodel == "binomiaal")
+        lower, upper = (indicator.parsed.factor * end for end in ends)
+    return min(value, high, max(low, lower)), max(value, low, min(high, upper))

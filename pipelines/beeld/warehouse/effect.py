@@ -93,18 +93,24 @@ def _measure(con: duckdb.DuckDBPyConnection, code: str, indicator: str, before: 
     values: list[tuple[float, float | None]] = []
     for year in (before, after):
         row = con.execute(
-            "select waarde, ondergrens, bovengrens, reden, status, betrouwbaar from waarde"
-            " where gebiedscode = ? and indicator = ? and peiljaar = ?",
+            "select waarde, ondergrens, bovengrens, reden, status, betrouwbaar, eenheid"
+            " from waarde join indicator using (indicator) where gebiedscode = ? and indicator = ? and peiljaar = ?",
             [code, indicator, year],
         ).fetchone()
         if row is None:
             return f"{code}: geen cijfer over {year}"
-        value, low, high, reason, status, reliable = row
+        value, low, high, reason, status, reliable, unit = row
         if status != "ok" or reason is not None:
             return f"{code}: {reason} ({year})"
         if reliable is False:
             return f"{code}: het cijfer over {year} is te onzeker (standaardfout een vijfde van het cijfer of meer)"
-        values.append((value, None if low is None or high is None else max(value - low, high - value) / Z95))
+        values.append((value, None if low is None or high is None else _error(value, low, high, unit)))
     (first, first_error), (last, last_error) = values
     both = first_error is not None and last_error is not None
     return Measured(code, first, last, first_error if both else None, last_error if both else None)
+
+
+def _error(value: float, low: float, high: float, unit: str) -> float:
+    """The mean half of the interval / 1.96; the wider one where the other is cut off at the end of what is possible."""
+    cut_off = low <= 0 or (unit == "procent" and high >= 100)
+    return (max(value - low, high - value) if cut_off else (high - low) / 2) / Z95
