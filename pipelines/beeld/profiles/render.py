@@ -24,7 +24,7 @@ from beeld.errors import UsageError
 from beeld.profiles.contents import Contents, contents_of
 from beeld.profiles.html import HtmlRenderer
 from beeld.profiles.lenses import load_lens
-from beeld.profiles.model import Profile
+from beeld.profiles.model import Profile, Release
 from beeld.profiles.pdf import PdfRenderer
 from beeld.profiles.reading import ReleaseData, build_profile, load_batch, load_release
 from beeld.profiles.site import Picture, Site
@@ -39,6 +39,8 @@ BATCH = 500
 """Areas whose cells are in memory at once."""
 POOL_FROM = 3
 """Gemeenten from which a pool of processes draws faster than this process alone; starting one takes about three seconds."""
+MOST_PIXELS = 20
+"""Up to this many gemeenten pages offer their maps as PNG too; in a larger site those would be more bytes than all else."""
 FONTS = ("SourceSansPro-Regular.ttf", "SourceSansPro-It.ttf", "SourceSansPro-Semibold.ttf", "LICENSE.txt")
 LANGUAGES = ("nl",)
 
@@ -98,7 +100,7 @@ def render_site(
         site = Site(out, data, chosen_lens, frozenset(areas), tuple(warnings), groups, tuple(formats))
         out.mkdir(parents=True, exist_ok=True)
         _copy_fonts(out / "lettertypen")
-        drawn, locators = _draw_all(warehouse, site, progress) if maps else ({}, {})
+        drawn, locators = _draw_all(warehouse, site, formats, progress) if maps else ({}, {})
         written: list[Path] = []
         for profile in _profiles(con, data, areas, texts or {}, progress):
             pictures = drawn.get(profile.area.gemeente or "", ())
@@ -148,21 +150,23 @@ class Drawing:
     catalog: Catalog
     gemeente: str
     codes: tuple[str, ...]
-    release: str
-    example: bool
+    release: Release
+    html: bool
+    pixels: bool
 
 
 Drawn = tuple[str, Sequence[Picture], dict[str, Picture]]
 
 
 def _draw_all(
-    warehouse: Path, site: Site, progress: Callable[[str], None]
+    warehouse: Path, site: Site, formats: Sequence[str], progress: Callable[[str], None]
 ) -> tuple[dict[str, Sequence[Picture]], dict[str, Picture]]:
     """Maps per gemeente and a locator per area with a boundary; many gemeenten are spread over a process per core."""
     groups: dict[str, list[str]] = {}
     for code in sorted(site.rendered):
         groups.setdefault(site.data.areas[code].gemeente or "", []).append(code)
     release, data = site.data.release, site.data
+    pixels = any(name != "html" for name in formats) or len(groups) <= MOST_PIXELS
     tasks = [
         Drawing(
             warehouse,
@@ -170,8 +174,9 @@ def _draw_all(
             data.catalog,
             gemeente,
             tuple(code for code in codes if data.areas[code].geometry_year is not None),
-            release.id,
-            release.example,
+            release,
+            "html" in formats,
+            pixels,
         )
         for gemeente, codes in sorted(groups.items())
     ]
@@ -208,19 +213,26 @@ def _end_with_parent(parent: int) -> None:
 
 
 def _draw_gemeente(task: Drawing) -> Drawn:
-    from beeld.profiles.maps import draw_locator, draw_maps  # late: matplotlib and geopandas take seconds
+    from beeld.profiles.map_page import write_map_page
+    from beeld.profiles.maps import draw_locator, draw_maps, draw_table_map  # late: matplotlib and geopandas take seconds
 
+    release = task.release
     with closing(open_warehouse(task.warehouse)) as con:
         pictures: Sequence[Picture] = ()
         if task.gemeente:
             out = task.folder / "kaart" / task.gemeente
             out.mkdir(parents=True, exist_ok=True)
-            pictures = draw_maps(con, task.gemeente, out, catalog=task.catalog, release_id=task.release, example=task.example)
+            pictures = draw_maps(
+                con, task.gemeente, out, catalog=task.catalog, release_id=release.id, example=release.example, pixels=task.pixels
+            )
+            table = draw_table_map(con, task.gemeente, out, release_id=release.id, example=release.example, pixels=task.pixels)
+            if task.html:
+                write_map_page(con, task.gemeente, out, catalog=task.catalog, release=release, table_map=table)
         places: dict[str, Picture] = {}
         for code in task.codes:
             out = task.folder / "gebied" / code
             out.mkdir(parents=True, exist_ok=True)
-            places[code] = draw_locator(con, code, out, release_id=task.release, example=task.example)
+            places[code] = draw_locator(con, code, out, release_id=release.id, example=release.example, pixels=task.pixels)
     return task.gemeente, pictures, places
 
 

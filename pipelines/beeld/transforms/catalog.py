@@ -74,6 +74,8 @@ class Theme(Declaration):
     kracht: bool = False
     beslisregel: bool = False
     geen_cijfer: tuple[str, ...] = ()
+    tegenover: str = ""
+    """The scored theme that this one is drawn against in one map of 3 by 3 classes; empty for none."""
 
 
 class Union(Declaration):
@@ -138,6 +140,9 @@ def load_catalog(project: Path, home: Path | None = None, *, example: bool = Fal
     indicators = {name: validated(Indicator, entry, path, name) for name, entry in _entries(path).items()}
     theme_path = project / "transforms" / "themas.yaml"
     themes = {name: validated(Theme, entry, theme_path, name) for name, entry in _entries(theme_path).items()}
+    strangers = sorted(name for name, theme in themes.items() if theme.tegenover and theme.tegenover not in themes)
+    if strangers:
+        raise UsageError(f"tegenover names no theme: {', '.join(strangers)}", where=str(theme_path), todo="Name another theme")
     for name, indicator in indicators.items():
         _refuse_wrong(name, indicator, sources, themes, str(path))
     corrections = () if example else load_corrections(project / "sources" / "correcties.yaml", sources)

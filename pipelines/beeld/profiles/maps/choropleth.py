@@ -16,17 +16,18 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from shapely.geometry.base import BaseGeometry
 
+from beeld.profiles.maps.bivariate import SQUARE, Square, describe_pair, draw_square, read_pairs
 from beeld.profiles.maps.describe import Spec, describe
-from beeld.profiles.maps.figures import Buurt, boundary_publisher, read_figures
+from beeld.profiles.maps.figures import Buurt, boundary_source, gemeente_name, read_figures
 from beeld.profiles.maps.labels import Label, label_box, place_labels
 from beeld.profiles.maps.lettering import drawing, shorten, text_width
 from beeld.profiles.maps.picture import MapPicture, edition
 from beeld.profiles.maps.placement import Placement
 from beeld.profiles.maps.shapes import dissolved, simplified
 from beeld.profiles.maps.sheet import WIDTH, Legend, Sheet
-from beeld.profiles.maps.style import EDGE, EMPTY, EMPTY_FILL, EXAMPLE, UNSURE_HATCH, hatch_colour, ink_on
-from beeld.profiles.maps.table import MapRow, Scale, subject_bounds, table_rows
-from beeld.profiles.maps.text import clean, listed
+from beeld.profiles.maps.style import EDGE, EMPTY_FILL, EXAMPLE, hatch_colour, ink_on
+from beeld.profiles.maps.table import Scale, pattern, subject_bounds, table_rows
+from beeld.profiles.maps.years import describe_years, draw_years, read_years
 from beeld.transforms.catalog import Catalog
 
 SCALES: tuple[Scale, ...] = ("nl", "gemeente")
@@ -36,36 +37,50 @@ KEY_SIZE, KEY_LEADING = 7.5, 9.6
 
 
 def draw_maps(
-    con: duckdb.DuckDBPyConnection, gemeentecode: str, out: Path, *, catalog: Catalog, release_id: str, example: bool
+    con: duckdb.DuckDBPyConnection,
+    gemeentecode: str,
+    out: Path,
+    *,
+    catalog: Catalog,
+    release_id: str,
+    example: bool,
+    pixels: bool = True,
 ) -> list[MapPicture]:
     """One map per scored theme and core indicator, with national classes (`-nl`) and with classes of its own (`-gemeente`).
 
-    A gemeente without any boundary gives no maps; a picture whose own classes would not differ is left out.
+    After these come a map per pair of themes (`tegenover` in themas.yaml) and the years of each core figure that may be followed
+    (`-jaren`). A gemeente without any boundary gives no maps; a picture whose own classes would not differ is left out.
+    Without `pixels` there are no PNG files.
     """
     figures = read_figures(con, gemeentecode, catalog)
     drawn = [buurt for buurt in figures.buurten if buurt.shape is not None]
     if not drawn:
         return []
-    name = con.execute("select any_value(gemeentenaam) from gebied where gemeentecode = ?", [gemeentecode]).fetchone()
-    place = clean(str(name[0])) if name and name[0] else gemeentecode
-    years = listed([str(year) for year in sorted({b.year for b in drawn if b.year})])
-    publisher = boundary_publisher(con)
-    source = f"grenzen {years}" + (f": {publisher}" if publisher else "")
+    place = gemeente_name(con, gemeentecode)
+    source = boundary_source(con, drawn)
     specs: list[Spec] = []
     for subject in figures.subjects():
         for scale in SCALES:
             bounds = subject_bounds(subject, scale)
             if bounds or scale == "nl":
                 specs.append(describe(subject, table_rows(subject, figures.buurten, bounds), scale, place, bounds, source))
+    pairs = [describe_pair(pair, place, source) for pair in read_pairs(figures)]
+    years = [describe_years(series, place, source) for series in read_years(con, gemeentecode, figures)]
     with drawing():
-        painter = Painter(drawn, specs, edition(release_id, example), example)
-        return [painter.paint(spec, out) for spec in specs]
+        last = edition(release_id, example)
+        painter = Painter(drawn, [*specs, *(pair.spec for pair in pairs)], last, example, pixels=pixels)
+        found = [painter.paint(spec, out) for spec in specs]
+        found += [painter.paint(pair.spec, out, pair.square) for pair in pairs]
+        return found + [draw_years(spec, drawn, out, last, example, pixels=pixels) for spec in years]
 
 
 class Painter:
     """The sheet of one gemeente: boundaries, labels and key stay, the rest is drawn per picture."""
 
-    def __init__(self, buurten: Sequence[Buurt], specs: Sequence[Spec], edition: str, example: bool) -> None:
+    def __init__(
+        self, buurten: Sequence[Buurt], specs: Sequence[Spec], edition: str, example: bool, *, pixels: bool = True
+    ) -> None:
+        self.pixels = pixels
         shapes = [buurt.shape for buurt in buurten if buurt.shape is not None]
         bounds = [float(bound) for bound in shapely.total_bounds(shapes)]
         place = Placement.fit(bounds, 22, MAP_TOP, MAP_WIDTH, MAP_HEIGHT)
@@ -74,8 +89,7 @@ class Painter:
         bottom = MAP_TOP + (bounds[3] - bounds[1]) * place.scale
         self.labels, self.key = place_labels(outlines, (20.0, MAP_TOP - 2, 24 + MAP_WIDTH, bottom + 2), text_width)
         self.edition, self.example = edition, example
-        legend = max(sheet_legend_height(spec, example) for spec in specs)
-        legend += MAP_TOP
+        legend = MAP_TOP + max(sheet_legend_height(spec, example) + (SQUARE if spec.kind == "pair" else 0) for spec in specs)
         columns = 1 if legend + self._key_height(1) <= bottom + 36 else 2
         beside, below = legend + self._key_height(columns), max(bottom + 36, legend) + self._key_height(5)
         self.sheet = Sheet(max(bottom + 36, min(beside, below)) + 50)
@@ -123,8 +137,8 @@ class Painter:
             self.sheet.text(x + 11, y, number, KEY_SIZE, bold=True, ha="right", stays=True)
             self.sheet.text(x + 14, y, short, KEY_SIZE, stays=True)
 
-    def paint(self, spec: Spec, out: Path) -> MapPicture:
-        """Draw one picture and write both files."""
+    def paint(self, spec: Spec, out: Path, square: Square | None = None) -> MapPicture:
+        """Draw one picture and write its files; `square` is the legend of two themes at once."""
         self.sheet.clear()
         rows = {row.code: row for row in spec.rows}
         shown = [rows[code] for code in self.codes]
@@ -137,9 +151,11 @@ class Painter:
         for label in self.labels:
             self._ink(label, *drawn[label.code])
         self.sheet.header(spec.title, spec.subtitle)
-        self.sheet.legend(PANEL_LEFT, MAP_TOP, PANEL_WIDTH, sheet_legend(spec, self.example))
+        bottom = self.sheet.legend(PANEL_LEFT, MAP_TOP, PANEL_WIDTH, sheet_legend(spec, self.example))
+        if square is not None:
+            draw_square(self.sheet, PANEL_LEFT, bottom, square)
         self.sheet.footer([spec.source, self.edition])
-        svg, png = self.sheet.save(out, spec.key, spec.title, spec.colours)
+        svg, png = self.sheet.save(out, spec.key, spec.title, spec.colours, pixels=self.pixels)
         return MapPicture(spec.key, spec.kind, spec.title, spec.alt, spec.caption, svg, png)
 
     def _hatch(self, hatch: str, chosen: Sequence[int], fills: Sequence[str]) -> None:
@@ -160,13 +176,6 @@ class Painter:
             left, top, right, bottom = label_box(label, text_width)
             patch = Rectangle((left, top), right - left, bottom - top, facecolor=under, linewidth=0, zorder=4)
             self.sheet.add(patch)
-
-
-def pattern(row: MapRow) -> str:
-    """The pattern over an area: what kind of empty, or that the figure is not reliable."""
-    if row.klass is None:
-        return EMPTY.get(row.state, ("", ""))[1]
-    return UNSURE_HATCH if row.reliable is False else ""
 
 
 def sheet_legend(spec: Spec, example: bool) -> Legend:

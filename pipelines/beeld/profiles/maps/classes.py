@@ -8,16 +8,24 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from beeld.profiles.maps.text import dutch
 
 
-def class_bounds(values: Sequence[float], decimals: int, *, steps: bool = False, most: int = 5) -> tuple[float, ...]:
+def class_bounds(
+    values: Sequence[float] | NDArray[np.float64], decimals: int, *, steps: bool = False, most: int = 5
+) -> tuple[float, ...]:
     """Bounds between at most `most` classes: quantiles or equal steps, rounded, with values on both sides of each.
 
     Equal steps are for modelled figures: they say what the estimate is and order no area among the others.
+
+    The quantiles are those of mapclassify (the same to 1e-14), which is not used: its classes hold their upper bound, ours their
+    lower one ("42,0 of meer"), so that one line of numpy would go, and scikit-learn and networkx would come.
     """
-    numbers = np.sort(np.array([rounded(value, decimals) for value in values], dtype=np.float64))
+    numbers = np.sort(np.round(np.asarray(values, dtype=np.float64), decimals))
+    if len(numbers):  # the outer values exactly as they are printed, because no class may lie outside them
+        numbers[0], numbers[-1] = rounded(min(values), decimals), rounded(max(values), decimals)
     if most < 2 or len(numbers) < 2 or numbers[0] == numbers[-1]:
         return ()
     if steps:

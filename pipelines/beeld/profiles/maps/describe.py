@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -21,7 +22,7 @@ class Spec:
     """Everything a picture says, without how it is drawn."""
 
     key: str
-    kind: Literal["theme", "indicator"]
+    kind: Literal["theme", "indicator", "pair", "years"]
     title: str
     subtitle: str
     caption: str
@@ -41,16 +42,14 @@ def describe(subject: Subject, rows: Sequence[MapRow], scale: Scale, place: str,
     classes = [(colour, "", f"{label}  ({count})") for colour, label, count in zip(colours, labels, counts, strict=True)]
     unsure = sum(row.reliable is False and row.value is not None for row in drawn)
     entries = [*classes, *([(colours[0], UNSURE_HATCH, f"{UNSURE}, {subject.margin}  ({unsure})")] if unsure else [])]
-    for state, (text, hatch) in EMPTY.items():
-        count = sum(row.state == state for row in drawn)
-        entries += [(EMPTY_FILL, hatch, f"{text}  ({count})")] if count else []
+    entries += empty_entries(drawn)
     title = headline(subject, drawn, scale, len(labels))
     polarity = POLARITY[subject.polarity]
     heading = "Landelijke klassen" if scale == "nl" else f"Klassen binnen {place}"
     lines = (subject.unit, _class_rule(subject, scale), polarity, "tussen haakjes: aantal buurten")
     missing = [row.name for row in rows if not row.drawn]
     note = "Modelschatting: uit een rekenmodel, niet geteld, en niet bedoeld om buurten te ordenen. " if subject.modelled else ""
-    caption = f"{subject.name}. {subject.shown}. {heading}, {polarity}. {note}{_without_boundary(missing)}".strip()
+    caption = f"{subject.name}. {subject.shown}. {heading}, {polarity}. {note}{without_boundary(missing)}".strip()
     spoken = "; ".join(text.replace("  (", ": ").rstrip(")") for _, _, text in entries)
     alt = f"Kaart van de buurten van {place}. {title}. {heading} in {subject.unit}, {polarity}. Aantal buurten: {spoken}."
     return Spec(
@@ -65,6 +64,12 @@ def describe(subject: Subject, rows: Sequence[MapRow], scale: Scale, place: str,
         colours=tuple(colours),
         rows=tuple(rows),
     )
+
+
+def empty_entries(rows: Sequence[MapRow]) -> tuple[tuple[str, str, str], ...]:
+    """Legend entries of the areas on the map without a figure: a reason with how many it holds for."""
+    counts = Counter(row.state for row in rows if row.drawn and row.klass is None)
+    return tuple((EMPTY_FILL, hatch, f"{text}  ({counts[state]})") for state, (text, hatch) in EMPTY.items() if counts[state])
 
 
 def headline(subject: Subject, drawn: Sequence[MapRow], scale: Scale, classes: int) -> str:
@@ -95,7 +100,8 @@ def _class_rule(subject: Subject, scale: Scale) -> str:
     )
 
 
-def _without_boundary(names: Sequence[str]) -> str:
+def without_boundary(names: Sequence[str]) -> str:
+    """Which buurten are not on the map; empty for none."""
     if not names:
         return ""
     count = "1 buurt" if len(names) == 1 else f"{len(names)} buurten"

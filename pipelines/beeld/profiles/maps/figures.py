@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import duckdb
+import numpy as np
+from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from beeld.profiles.maps.shapes import shape_from_wkb
@@ -52,6 +54,13 @@ select v.indicator, v.peiljaar, string_agg(distinct v.bron_tabel, ', ' order by 
 from laatste_waarde as v
 group by all
 """
+NOTHING = np.empty(0)
+WHICH = """
+select current_database(), (select string_agg(release || gemaakt_op, ',') from release),
+  (select bit_xor(hash(gebiedscode, indicator, waarde)) from laatste_waarde),
+  (select bit_xor(hash(thema_score)) from thema_score),
+  (select bit_xor(hash(bron)) from bron), (select bit_xor(hash(gebiedscode, inwoners)) from gebied)
+"""
 Cell = tuple[float | None, State, bool | None]
 
 
@@ -82,7 +91,7 @@ class Subject:
     margin: str
     aside: str
     sources: str
-    national: Sequence[float]
+    national: NDArray[np.float64]
     cells: Mapping[str, Cell]
 
     @property
@@ -97,7 +106,7 @@ class Figures:
 
     catalog: Catalog
     buurten: Sequence[Buurt]
-    national: Mapping[str, Sequence[float]]
+    national: Mapping[str, NDArray[np.float64]]
     cells: Mapping[str, Mapping[str, Cell]]
     origin: Mapping[str, tuple[int, str]]
     titles: Mapping[str, str]
@@ -130,7 +139,7 @@ class Figures:
             margin="ruime marge",
             aside="" if theme.kracht or theme.uitdaging else " (meer zorg)",
             sources=self.sources(names),
-            national=self.national.get(f"thema {key}", ()),
+            national=self.national.get(f"thema {key}", NOTHING),
             cells={b.code: self.cells.get(f"thema {key}", {}).get(b.code) or _no_score(b) for b in self.buurten},
         )
 
@@ -152,7 +161,7 @@ class Figures:
             margin="aangenomen marge" if self._assumed(key) else "ruime marge",
             aside="",
             sources=self.sources([key]),
-            national=self.national.get(key, ()),
+            national=self.national.get(key, NOTHING),
             cells={b.code: self.cells.get(key, {}).get(b.code, absent) for b in self.buurten},
         )
 
@@ -173,20 +182,47 @@ def _no_score(buurt: Buurt) -> Cell:
     return (None, "te_weinig_inwoners" if small else "geen_gegevens", None)
 
 
-def read_figures(con: duckdb.DuckDBPyConnection, gemeentecode: str, catalog: Catalog) -> Figures:
-    """The values of one gemeente and, for the classes, those of all buurten of the universe."""
-    national: dict[str, list[float]] = {}
-    for name, value in con.execute(NATIONAL, [FLOOR, FLOOR]).fetchall():
-        national.setdefault(name, []).append(value)
-    cells: dict[str, dict[str, Cell]] = {}
-    for name, code, value, status, reliable in con.execute(LOCAL, [gemeentecode, gemeentecode]).fetchall():
-        cells.setdefault(name, {})[code] = (value, STATES.get(status, "geen_gegevens"), reliable)
+@dataclass(frozen=True)
+class Country:
+    """What the maps of all gemeenten share: sorted values of the universe, years and tables of the figures, titles of tables."""
+
+    national: Mapping[str, NDArray[np.float64]]
+    origin: Mapping[str, tuple[int, str]]
+    titles: Mapping[str, str]
+
+
+_countries: dict[tuple[object, ...], Country] = {}
+"""The last country that was read, by database, release and number of figures: reading it takes as long as ten pictures."""
+
+
+def read_country(con: duckdb.DuckDBPyConnection) -> Country:
+    """Read once for all gemeenten of a release."""
+    key = (*(con.execute(WHICH).fetchone() or ()),)
+    if key in _countries:
+        return _countries[key]
+    found = con.execute(NATIONAL, [FLOOR, FLOOR]).fetchnumpy()
+    names, values = np.asarray(found["indicator"], dtype=str), np.asarray(found["waarde"], dtype=np.float64)
+    order = np.lexsort((values, names))
+    names, values = names[order], values[order]
+    keys, starts = np.unique(names, return_index=True)
+    national = {str(name): part for name, part in zip(keys, np.split(values, starts[1:]), strict=True)}
     origin = {name: (year, tables) for name, year, tables in con.execute(ORIGIN).fetchall()}
     titles = {
         table: clean(f"{publisher}, {title} ({table})")
         for table, publisher, title in con.execute("select tabel, uitgever, titel from bron order by bron, tabel").fetchall()
     }
-    return Figures(catalog, read_buurten(con, gemeentecode), national, cells, origin, titles)
+    _countries.clear()
+    _countries[key] = Country(national, origin, titles)
+    return _countries[key]
+
+
+def read_figures(con: duckdb.DuckDBPyConnection, gemeentecode: str, catalog: Catalog) -> Figures:
+    """The values of one gemeente and, for the classes, those of all buurten of the universe."""
+    country = read_country(con)
+    cells: dict[str, dict[str, Cell]] = {}
+    for name, code, value, status, reliable in con.execute(LOCAL, [gemeentecode, gemeentecode]).fetchall():
+        cells.setdefault(name, {})[code] = (value, STATES.get(status, "geen_gegevens"), reliable)
+    return Figures(catalog, read_buurten(con, gemeentecode), country.national, cells, country.origin, country.titles)
 
 
 def read_buurten(con: duckdb.DuckDBPyConnection, gemeentecode: str) -> list[Buurt]:
@@ -206,3 +242,16 @@ def boundary_publisher(con: duckdb.DuckDBPyConnection) -> str:
     """Who publishes the boundaries; empty when the release does not say."""
     row = con.execute("select uitgever from bron where bron like '%grenzen%' order by all limit 1").fetchone()
     return clean(str(row[0])) if row else ""
+
+
+def boundary_source(con: duckdb.DuckDBPyConnection, drawn: Sequence[Buurt]) -> str:
+    """Years and publisher of the boundaries of these buurten."""
+    years = listed([str(year) for year in sorted({b.year for b in drawn if b.year})])
+    publisher = boundary_publisher(con)
+    return f"grenzen {years}" + (f": {publisher}" if publisher else "")
+
+
+def gemeente_name(con: duckdb.DuckDBPyConnection, gemeentecode: str) -> str:
+    """The name of a gemeente, else its code."""
+    name = con.execute("select any_value(gemeentenaam) from gebied where gemeentecode = ?", [gemeentecode]).fetchone()
+    return clean(str(name[0])) if name and name[0] else clean(gemeentecode)

@@ -62,7 +62,9 @@ class Label:
         return [first + i * leading for i in range(len(self.lines))]
 
 
-def place_labels(areas: Sequence[Outline], frame: Box, measure: Measure) -> tuple[list[Label], list[tuple[str, str]]]:
+def place_labels(
+    areas: Sequence[Outline], frame: Box, measure: Measure, *, sizes: Sequence[float] = SIZES
+) -> tuple[list[Label], list[tuple[str, str]]]:
     """Labels, and the key `(number, name)` of the areas that have a number; areas that fit neither have no label.
 
     Greedy: largest area first, so that small areas give way. Numbers follow the order of the codes.
@@ -73,7 +75,7 @@ def place_labels(areas: Sequence[Outline], frame: Box, measure: Measure) -> tupl
     ordered = sorted(areas, key=lambda area: (-area.area, area.code))
     rest: list[Outline] = []
     for area in ordered:
-        label = _name_label(area, frame, taken, measure)
+        label = _name_label(area, frame, taken, measure, sizes)
         if label is None:
             rest.append(area)
         else:
@@ -92,8 +94,8 @@ def place_labels(areas: Sequence[Outline], frame: Box, measure: Measure) -> tupl
     return sorted(names, key=lambda label: label.code), key
 
 
-def _name_label(area: Outline, frame: Box, taken: Sequence[Box], measure: Measure) -> Label | None:
-    for size in SIZES:
+def _name_label(area: Outline, frame: Box, taken: Sequence[Box], measure: Measure, sizes: Sequence[float]) -> Label | None:
+    for size in sizes:
         for lines in breaks(area.name):
             for x, y in area.places:
                 label = Label(area.code, lines, x, y, size)

@@ -47,10 +47,12 @@ _grounds: dict[tuple[object, ...], Ground] = {}
 """The last few grounds, by a fingerprint of everything that is drawn on them."""
 
 
-def draw_locator(con: duckdb.DuckDBPyConnection, gebiedscode: str, out: Path, *, release_id: str, example: bool) -> MapPicture:
+def draw_locator(
+    con: duckdb.DuckDBPyConnection, gebiedscode: str, out: Path, *, release_id: str, example: bool, pixels: bool = True
+) -> MapPicture:
     """Where an area lies: in its gemeente, a gemeente or a union over more gemeenten among its neighbours.
 
-    Without a boundary of its own the area is not marked and the caption says so.
+    Without a boundary of its own the area is not marked and the caption says so. Without `pixels` there is no PNG file.
     """
     row = con.execute(
         "select soort, naam, gemeentecode, gemeentenaam, ST_AsWKB(geometrie), geometrie_jaar from gebied where gebiedscode = ?",
@@ -71,11 +73,19 @@ def draw_locator(con: duckdb.DuckDBPyConnection, gebiedscode: str, out: Path, *,
             ground = _ground(con, str(gemeente), clean(str(within or gemeente)), last, example)
         else:
             ground = _country(con, gebiedscode, shape, last, example)
-        return _locate(ground, gebiedscode, name, kind, shape, year, boundary_publisher(con), out)
+        return _locate(ground, gebiedscode, name, kind, shape, year, boundary_publisher(con), out, pixels)
 
 
 def _locate(
-    ground: Ground, code: str, name: str, kind: str, shape: BaseGeometry | None, year: int | None, publisher: str, out: Path
+    ground: Ground,
+    code: str,
+    name: str,
+    kind: str,
+    shape: BaseGeometry | None,
+    year: int | None,
+    publisher: str,
+    out: Path,
+    pixels: bool,
 ) -> MapPicture:
     """Mark the area on the shared drawing, write both files and take the mark away again."""
     sheet = ground.sheet
@@ -95,7 +105,7 @@ def _locate(
     marked = "" if kind == "land" else missing or " Het gebied is donkerder en dik omlijnd."
     alt = f"Kaart: {title}.{marked}"
     key = f"ligging-{code}"
-    svg, png = sheet.save(out, key, title, (HIGHLIGHT, EDGE))
+    svg, png = sheet.save(out, key, title, (HIGHLIGHT, EDGE), pixels=pixels)
     return MapPicture(key, "locator", title, alt, f"{edges}{missing}", svg, png)
 
 

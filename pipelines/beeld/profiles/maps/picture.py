@@ -12,10 +12,11 @@ from beeld.profiles.maps.text import clean
 
 @dataclass(frozen=True)
 class MapPicture:
-    """One picture on disk; `key` is its file name without extension: `<theme or indicator>-<scale>` or `ligging-<code>`."""
+    """One picture on disk; `key` is its file name without extension: `<theme or indicator>-<scale>`, `<theme>-<theme>`,
+    `<indicator>-jaren`, `tafel` or `ligging-<code>`."""
 
     key: str
-    kind: Literal["theme", "indicator", "locator"]
+    kind: Literal["theme", "indicator", "locator", "pair", "years", "table"]
     title: str
     alt: str
     caption: str

@@ -6,7 +6,6 @@ corner, so that legend, key and footer need no axes and nothing is clipped by on
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +22,7 @@ from PIL import Image
 from beeld.profiles.maps.lettering import DPI, Line, text_width, wrap
 from beeld.profiles.maps.palette import palette
 from beeld.profiles.maps.style import BADGE, INK, PALE, SOFT, hatch_colour
+from beeld.profiles.maps.vector import Writer
 
 WIDTH = 768.0
 """Width of a map in points: 1,600 pixels at 150 dpi."""
@@ -47,6 +47,7 @@ class Sheet:
     margin: float = 22.0
     figure: Figure = field(init=False)
     passing: list[Artist] = field(default_factory=list[Artist])
+    writer: Writer = field(default_factory=Writer)
 
     def __post_init__(self) -> None:
         self.figure = Figure(figsize=(self.width / 72, self.height / 72), dpi=DPI, facecolor="white")
@@ -122,8 +123,8 @@ class Sheet:
         self.text(x + 7, y + 3 + size * 0.98, text, size, bold=True, stays=stays)
         return y + size + 16
 
-    def legend(self, x: float, y: float, room: float, legend: Legend) -> None:
-        """The legend with its top at `y`."""
+    def legend(self, x: float, y: float, room: float, legend: Legend) -> float:
+        """The legend with its top at `y`; the top of what comes next."""
         for badge in legend.badges:
             y = self.badge(x, y, badge)
         y = self.lines(x, y + 9, wrap(legend.heading, room, 10, True), 10, bold=True)
@@ -144,6 +145,7 @@ class Sheet:
                 )
             )
             y = self.lines(x + 27, y + 3.5, wrap(text, room - 27, 9), 9) + 2.5
+        return y
 
     @staticmethod
     def legend_height(room: float, legend: Legend) -> float:
@@ -164,29 +166,16 @@ class Sheet:
         label = f"{length // 1000} km" if length >= 1000 else f"{length} m"
         self.text(start + span + 6, y, label, 9, stays=True)
 
-    def save(self, folder: Path, stem: str, title: str, colours: Sequence[str]) -> tuple[Path, Path]:
-        """`stem.svg` and `stem.png`; the bytes depend on the drawing and the installed versions only."""
+    def save(self, folder: Path, stem: str, title: str, colours: Sequence[str], *, pixels: bool = True) -> tuple[Path, Path]:
+        """`stem.svg` and, with `pixels`, `stem.png`; the bytes depend on the drawing and the installed versions only."""
         folder.mkdir(parents=True, exist_ok=True)
         svg, png = folder / f"{stem}.svg", folder / f"{stem}.png"
-        written = io.StringIO()
-        self.figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None, "Title": title})
-        svg.write_text(self._held(written.getvalue()), encoding="utf-8", newline="\n")
-        with png.open("wb") as file:
-            self.image(colours).save(file, format="PNG", compress_level=5)
+        artists = [artist for artist in self.figure.artists if artist.get_visible()]
+        svg.write_text(self.writer.document(artists, self.width, self.height, title), encoding="utf-8", newline="\n")
+        if pixels:
+            with png.open("wb") as file:
+                self.image(colours).save(file, format="PNG", compress_level=5)
         return svg, png
-
-    def _held(self, svg: str) -> str:
-        """Every text gets its measured width, so that a viewer without our font squeezes it instead of letting it overlap."""
-        drawn = [line for line in self.figure.artists if isinstance(line, Line) and line.get_text()]
-        widths = [line.width() for line in sorted(drawn, key=lambda line: line.get_zorder())]
-        pieces = svg.split("<text ")
-        if len(pieces) != len(widths) + 1:
-            return svg
-        held = (
-            f'<text textLength="{width:.1f}" lengthAdjust="spacingAndGlyphs" {piece}'
-            for width, piece in zip(widths, pieces[1:], strict=True)
-        )
-        return pieces[0] + "".join(held)
 
     def image(self, colours: Sequence[str]) -> Image.Image:
         """The sheet as pixels of at most 256 colours: those of the map exactly, and the steps between them and ink or white."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 Polarity = Literal["zorg", "ongunstig", "kracht", "gunstig", "neutraal"]
-State = Literal["ok", "geen_gegevens", "afgeschermd", "niet_van_toepassing", "te_weinig_inwoners"]
+State = Literal["ok", "geen_gegevens", "afgeschermd", "niet_van_toepassing", "te_weinig_inwoners", "sluit_niet_aan"]
 
 INK, SOFT, PALE = "#1f1f1f", "#555555", "#8a8a8a"
 EDGE, BADGE = "#a6a6a6", "#fff4cc"
@@ -14,6 +14,9 @@ CONCERN = ("#dcd3ea", "#b7a5d3", "#8f78b6", "#684a94", "#402168")
 STRENGTH = ("#c3dedb", "#93c1bd", "#5e9e9a", "#2d7774", "#084a48")
 NEUTRAL = ("#ded5c7", "#c4b59f", "#a18e73", "#776650", "#4a3d2d")
 """Sequential ramps of one hue, even steps of lightness: they keep their order for the colour-blind and in black and white."""
+
+PAIR = ("#d8d8de", "#a0c8c9", "#70b5b3", "#9c8bb9", "#697da2", "#386c8b", "#55478f", "#1d3d72", "#0b2c4e")
+"""Two themes of three classes, `3 * first + second`: purple with the first, green-blue with the second, ever darker."""
 
 RAMPS = {"zorg": CONCERN, "ongunstig": CONCERN, "kracht": STRENGTH, "gunstig": STRENGTH, "neutraal": NEUTRAL}
 POLARITY: dict[Polarity, str] = {
@@ -29,10 +32,13 @@ EMPTY: dict[State, tuple[str, str]] = {
     "afgeschermd": ("afgeschermd", "...."),
     "niet_van_toepassing": ("n.v.t.", "xxx"),
     "te_weinig_inwoners": ("minder dan 200 inwoners: geen score", "-----"),
+    "sluit_niet_aan": ("sluit niet aan op het gebied van nu", "+++"),
 }
 """State -> legend text and the pattern on light grey."""
 EMPTY_HATCH = "#b9b9b9"
 UNSURE_HATCH = "////"
+UNTESTED_HATCH = "\\\\\\\\"
+"""Over a value of an older year of which the boundary was not tested, or that was made from other areas."""
 UNSURE = "gearceerd: onzeker cijfer"
 EXAMPLE = "voorbeeld: verzonnen cijfers"
 

@@ -10,7 +10,7 @@ import duckdb
 
 from beeld.profiles.maps.classes import class_bounds, classify
 from beeld.profiles.maps.figures import Buurt, Subject, read_figures
-from beeld.profiles.maps.style import State
+from beeld.profiles.maps.style import EMPTY, UNSURE_HATCH, State
 from beeld.transforms.catalog import Catalog
 
 Scale = Literal["nl", "gemeente"]
@@ -27,6 +27,13 @@ class MapRow:
     state: State
     reliable: bool | None
     drawn: bool
+
+
+def pattern(row: MapRow) -> str:
+    """The pattern over an area: what kind of empty, or that the figure is not reliable."""
+    if row.klass is None:
+        return EMPTY.get(row.state, ("", ""))[1]
+    return UNSURE_HATCH if row.reliable is False else ""
 
 
 def map_table(
