@@ -83,8 +83,8 @@ def render_site(
     """The files of the site of `areas`, written under `out`: pages first, the index last.
 
     `warehouse` is the database of the release in folder `release`. `texts`: team texts per area (`aanleiding`). `maps=False`
-    skips drawing and the atlas. `project` holds the lenses (default: the declarations in use). Raises UsageError for an area, lens, format or
-    language that does not exist; nothing is written then.
+    skips drawing and the atlas. `project` holds the lenses (default: the declarations in use). Raises UsageError for an area,
+    lens, format or language that does not exist; nothing is written then.
     """
     renderers = chosen_renderers(formats, language)
     chosen_lens = load_lens(project or project_folder(), lens, catalog)
@@ -226,9 +226,7 @@ def _draw_gemeente(task: Drawing) -> Drawn:
     return task.gemeente, pictures, places
 
 
-def _write_atlas(
-    con: duckdb.DuckDBPyConnection, site: Site, project: Path, progress: Callable[[str], None]
-) -> list[Path]:
+def _write_atlas(con: duckdb.DuckDBPyConnection, site: Site, project: Path, progress: Callable[[str], None]) -> list[Path]:
     from beeld.profiles.atlas import write_atlas  # late, like the maps
 
     progress("atlas")

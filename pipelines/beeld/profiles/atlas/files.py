@@ -22,7 +22,7 @@ BUNDLE = 600_000
 
 def safe_json(value: Any) -> str:
     """JSON that may stand inside a script element: nothing in it can end the element or a line."""
-    text = orjson.dumps(value).decode()
+    text = orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
     for sign, escape in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026"), ("\u2028", "\\u2028"), ("\u2029", "\\u2029")):
         text = text.replace(sign, escape)
     return text
@@ -66,4 +66,4 @@ def _library() -> Path:
     for folder in folders:
         if all((folder / name).is_file() for name in LIBRARY):
             return folder
-    raise BeeldError("the map library is not installed", where="package maplibre", todo="Install beeld with its requirements again")
+    raise BeeldError("the map library is not installed", where="package maplibre", todo="Install beeld again")

@@ -10,7 +10,7 @@ import duckdb
 
 from beeld.profiles.lenses import Chapter, Lens
 from beeld.profiles.lines import DIRECTIONS
-from beeld.profiles.wording import KINDS, dutch, show_value, unit_name
+from beeld.profiles.wording import KINDS, dutch, plain_units, show_value, unit_name
 from beeld.transforms.catalog import Catalog
 
 THEME = "thema-"
@@ -34,8 +34,8 @@ class Choice:
 def choices(con: duckdb.DuckDBPyConnection, catalog: Catalog, gemeenten: Sequence[str]) -> list[Choice]:
     """What these gemeenten have a value of, in the order of the catalogue.
 
-    A map lays areas side by side, so a figure needs `vergelijken` in its `gebruik`; older years need `trend`, and a modelled figure
-    has its latest year only (METHOD.md section 12).
+    A map lays areas side by side, so a figure needs `vergelijken` in its `gebruik`; older years need `trend`, and a modelled
+    figure has its latest year only (METHOD.md section 12).
     """
     found = con.execute(
         "select w.indicator, w.peiljaar, w.peiljaar = i.laatste_jaar from waarde as w join gebied as g using (gebiedscode)"
@@ -84,7 +84,7 @@ def subject(choice: Choice, catalog: Catalog) -> dict[str, Any]:
     before, _, after = show_value(1.0, indicator, unit=True).partition(dutch(1.0, indicator.decimalen))
     return {
         "title": indicator.titel,
-        "text": indicator.uitleg,
+        "text": plain_units(indicator.uitleg),
         "unit": unit_name(indicator),
         "before": before,
         "after": after,

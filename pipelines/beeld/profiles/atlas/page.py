@@ -25,8 +25,8 @@ from beeld.profiles.site import Site
 def write_atlas(con: duckdb.DuckDBPyConnection, site: Site, lenses: Sequence[Lens], templates: Environment) -> list[Path]:
     """Write the atlas of the gemeenten that are rendered and return its files.
 
-    `lenses`: what a reader can choose from, the lens of the site first. The bytes depend on the release, the rendered areas and the
-    installed versions only.
+    `lenses`: what a reader can choose from, the lens of the site first. The bytes depend on the release, the rendered areas
+    and the installed versions only.
     """
     folder = site.folder / "atlas"
     (folder / "cijfers").mkdir(parents=True, exist_ok=True)
@@ -42,7 +42,8 @@ def write_atlas(con: duckdb.DuckDBPyConnection, site: Site, lenses: Sequence[Len
         "gemeenten": [[code, clean(name)] for code, name in gemeenten.items()],
         "subjects": {choice.key: subject(choice, site.data.catalog) for choice in listing},
         "sheets": {
-            choice.key: [[year, periods[choice.key, year], places[choice.key, year]] for year in choice.years] for choice in listing
+            choice.key: [[year, periods[choice.key, year], places[choice.key, year]] for year in choice.years]
+            for choice in listing
         },
         "lenses": _lenses(lenses, site, listing),
         "opening": opening(groups(site.lens, site.data.catalog, {choice.key for choice in listing}), site.data.catalog),

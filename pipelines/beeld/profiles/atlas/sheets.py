@@ -16,7 +16,7 @@ import numpy as np
 from beeld.profiles.atlas.listing import Choice
 from beeld.profiles.atlas.words import WORDS
 from beeld.profiles.lines import badges
-from beeld.profiles.maps.classes import class_labels, classify
+from beeld.profiles.maps.classes import class_labels, classify, rounded
 from beeld.profiles.maps.figures import FLOOR, ORIGIN, STATES, Figures, Subject
 from beeld.profiles.maps.style import EMPTY, POLARITY, State, ink_on, ramp
 from beeld.profiles.maps.table import subject_bounds
@@ -149,15 +149,19 @@ class Reader:
             "badge": subject.badge,
             "kinds": [[kind[0], _state_word(kind), *kind[1:3], list(kind[3])] for kind in kinds],
             "kind": [number[_kind(cell)] for cell in cells],
-            "value": [cell.value for cell in cells],
+            "value": _unrounded([cell.value for cell in cells], decimals),
             "shown": _joined([cell.value for cell in cells], decimals),
             "lower": _joined([_bound(cell, cell.lower) for cell in cells], decimals),
             "upper": _joined([_bound(cell, cell.upper) for cell in cells], decimals),
             "unsure": [position for position, each in enumerate(unsure) if each],
             "nl": _classes(cells, [nl] * len(cells), decimals),
             "own": _classes(cells, [own[self.gemeenten[code]] for code in self.codes], decimals),
-            "nlLegend": _legend(subject, nl),
-            "ownLegends": {gemeente: _legend(subject, bounds) for gemeente, bounds in sorted(own.items())},
+            "nlLabels": class_labels(nl, decimals),
+            "ownLabels": {gemeente: class_labels(bounds, decimals) for gemeente, bounds in sorted(own.items())},
+            "ramps": {
+                classes: [[colour, ink_on(colour)] for colour in ramp(subject.polarity, classes)]
+                for classes in sorted({len(bounds) + 1 for bounds in (nl, *own.values())})
+            },
         }
 
     def _own(self, subject: Subject, cells: Sequence[Shown]) -> dict[str, tuple[float, ...]]:
@@ -206,10 +210,6 @@ def _classes(cells: Sequence[Shown], bounds: Sequence[Sequence[float]], decimals
     )
 
 
-def _legend(subject: Subject, bounds: Sequence[float]) -> list[list[str]]:
-    """Label and colour of each class, and the colour of a pattern on it."""
-    labels = class_labels(bounds, subject.decimals)
-    return [
-        [label, colour, ink_on(colour)] for label, colour in zip(labels, ramp(subject.polarity, len(labels)), strict=True)
-    ]
-
+def _unrounded(values: Sequence[float | None], decimals: int) -> list[float | None] | None:
+    """The values as they are; None when the printed texts already say them exactly, as most published figures do."""
+    return None if all(value is None or value == rounded(value, decimals) for value in values) else list(values)

@@ -6,7 +6,8 @@ WORDS: dict[str, str] = {
     "title": "Atlas",
     "intro": "Kies een cijfer en bekijk het op de kaart en in de tabel. De tabel staat op volgorde van gemeente en code. "
     "De kaart geeft een signaal, geen oordeel.",
-    "no_script": "Deze kaart werkt met JavaScript, en dat staat hier uit. Alle cijfers staan ook op de bladzijden van de gebieden.",
+    "no_script": "Deze kaart werkt met JavaScript, en dat staat hier uit. Alle cijfers staan ook op de bladzijden van de "
+    "gebieden.",
     "to_index": "Naar het overzicht van alle gebieden",
     "choose": "Kies wat u wilt zien",
     "lens": "Blik",
@@ -74,6 +75,5 @@ WORDS: dict[str, str] = {
     "borders": "grenzen",
     "reason": "reden",
     "note": "let op",
-    "example": "Voorbeeld: verzonnen cijfers. Dit is geen echt gebied.",
 }
 """Key -> Dutch text (B1)."""

@@ -95,14 +95,15 @@ def _whole(shape: BaseGeometry, scale: int) -> list[list[list[Point]]]:
 
 def _ring(line: Any, scale: int, *, keep: bool) -> list[Point]:
     """The points of a ring without repeats; empty for a hole that is smaller than a unit."""
-    degrees = np.column_stack(_degrees().transform(*shapely.get_coordinates(line).T))
+    x, y = shapely.get_coordinates(line).T
+    degrees: NDArray[np.float64] = np.column_stack(_degrees().transform(x, y))
     units: NDArray[np.int64] = np.rint(degrees * scale).astype(np.int64)[:-1]
     points = [(int(x), int(y)) for x, y in units]
     points = [point for point, before in zip(points, [points[-1], *points[:-1]], strict=True) if point != before] or points[:1]
     if len(points) >= 3:
         return points
-    x, y = points[0]
-    return [(x, y), (x + 1, y), (x, y + 1)] if keep else []
+    left, low = points[0]
+    return [(left, low), (left + 1, low), (left, low + 1)] if keep else []
 
 
 def _deltas(points: Sequence[Point]) -> Ring:

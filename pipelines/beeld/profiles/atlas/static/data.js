@@ -13,6 +13,8 @@ window.BeeldAtlas = (() => {
   function addSheet(sheet) {
     const count = sheet.kind.length;
     for (const part of ["shown", "lower", "upper"]) sheet[part] = column(sheet[part], count);
+    // Where the printed texts say all that there is, the values are not written twice.
+    sheet.value ??= sheet.shown.map((text) => (text === "" ? null : Number(text.replaceAll(".", "").replace(",", "."))));
     sheet.unsure = new Set(sheet.unsure);
     sheets.set(name(sheet.key, sheet.year), sheet);
   }

@@ -7,6 +7,7 @@ BeeldAtlas.map = (() => {
   const OUTSIDE = "#fbfbfb";
   const TILE = 8;
   const FEW = 60;
+  const MOST_TOWNS = 30;
   let map = null;
   let names = [];
   let current = null;
@@ -253,16 +254,25 @@ BeeldAtlas.map = (() => {
     const { areas } = BeeldAtlas;
     const seen = map.getBounds();
     const inView = [...current.shown].filter((position) => { const at = middleOf(position); return at && seen.contains(at); });
-    if (inView.length <= FEW) return inView.map((position) => ({ text: areas.name[position], at: middleOf(position), size: areas.people[position] }));
+    if (inView.length <= FEW) {
+      return inView.map((position) => ({ text: areas.name[position], at: middleOf(position), size: areas.people[position], light: onDark(position) }));
+    }
     const towns = new Map();
     for (const position of inView) {
-      const town = areas.gemeente[position];
-      const found = towns.get(town) || { text: content.gemeenten[town][1], people: 0, size: 0 };
+      const home = areas.gemeente[position];
+      const found = towns.get(home) || { text: content.gemeenten[home][1], people: 0, size: 0, town: true };
       found.size += areas.people[position];
       if (areas.people[position] >= found.people) { found.people = areas.people[position]; found.at = middleOf(position); }
-      towns.set(town, found);
+      towns.set(home, found);
     }
     return [...towns.values()];
+  }
+
+  /** True where black letters would not stand out. */
+  function onDark(position) {
+    const { sheet, state } = current;
+    const klass = view.classOf(sheet, state, position);
+    return klass >= 0 && view.legend(sheet, state)[klass][2] !== style.ink;
   }
 
   /** Put the names that fit without touching another, those of the most people first. */
@@ -272,14 +282,15 @@ BeeldAtlas.map = (() => {
     names = [];
     const taken = [];
     const room = map.getCanvasContainer();
-    for (const { text, at } of candidates().sort((a, b) => b.size - a.size || (a.text < b.text ? -1 : 1))) {
+    for (const { text, at, light, town } of candidates().sort((a, b) => b.size - a.size || (a.text < b.text ? -1 : 1))) {
       const { x, y } = map.project(at);
-      const half = Math.min(text.length * 3.4, 70) + 3;
-      const tall = Math.ceil(text.length / 20) * 9 + 1;
+      if (taken.length >= MOST_TOWNS && town) break;
+      const half = Math.min(text.length * 3.4, 70) + (town ? 25 : 3);
+      const tall = Math.ceil(text.length / 20) * 9 + (town ? 12 : 1);
       const box = [x - half, y - tall, x + half, y + tall];
       if (taken.some((other) => box[0] < other[2] && box[2] > other[0] && box[1] < other[3] && box[3] > other[1])) continue;
       taken.push(box);
-      const element = view.node("span", { class: "naam", "aria-hidden": "true" }, text);
+      const element = view.node("span", { class: light ? "naam licht" : "naam", "aria-hidden": "true" }, text);
       room.append(element);
       names.push({ element, at });
     }

@@ -31,7 +31,7 @@ BeeldAtlas.page = (() => {
     options(part("year"), periods.map(([year, period]) => option(String(year), period)), String(state.jaar));
     options(part("gemeente"), [...(view.only ? [] : [option("", words.all_gemeenten)]), ...content.gemeenten.map(([code, name]) => option(code, name))], state.gemeente);
     const areas = state.gemeente ? view.shown(state) : [];
-    options(part("area"), [option("", state.gemeente ? words.no_area : words.first_gemeente), ...areas.map((position) => option(BeeldAtlas.areas.code[position], BeeldAtlas.areas.name[position]))], state.gebied);
+    options(part("area"), [option("", state.gemeente ? words.no_area : words.first_gemeente), ...areas.map((position) => option(BeeldAtlas.areas.code[position], BeeldAtlas.areas.name[position]))], state.gemeente ? state.gebied : "");
     part("area").disabled = !state.gemeente;
     part("own-hint").hidden = Boolean(state.gemeente);
     for (const radio of document.getElementsByName("classes")) {
@@ -70,7 +70,7 @@ BeeldAtlas.page = (() => {
     const town = content.gemeenten.find(([code]) => code === state.gemeente);
     const own = state.klassen === "own";
     const rule = own ? (subject.modelled ? words.steps : words.even) : subject.modelled ? words.fixed_steps : words.fifths;
-    const entry = (look, pattern, text, count) => node("li", {}, BeeldAtlas.map.swatch(look, pattern), ` ${text} (${count})`);
+    const entry = (look, pattern, text, count) => node("li", {}, BeeldAtlas.map.swatch(look, pattern), ` ${text} (${count.toLocaleString("nl-NL")})`);
     const grey = ["", content.style.emptyFill, content.style.emptyHatch];
     part("legend").replaceChildren(
       node("p", {}, node("strong", {}, own ? `${words.own_classes} ${town[1]}` : words.nl_classes), ` ${subject.unit}`),

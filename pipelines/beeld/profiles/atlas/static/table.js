@@ -32,6 +32,9 @@ BeeldAtlas.table = (() => {
     return line;
   }
 
+  const dutch = (count) => count.toLocaleString("nl-NL");
+  const range = (rows, all) => `${dutch(start + 1)} ${words.to} ${dutch(start + rows)} ${words.of} ${dutch(all)}`;
+
   /** Draw the rows of a sheet; a new choice of areas starts at the first row. */
   function draw(sheet, state) {
     const subject = content.subjects[sheet.key];
@@ -47,12 +50,12 @@ BeeldAtlas.table = (() => {
       words.year, words.kind, words.remark].filter((head) => head !== "");
     part("head").replaceChildren(node("tr", {}, ...heads.map((head) => node("th", { scope: "col" }, head))));
     const rows = shown.slice(start, start + MOST);
-    part("caption").textContent = `${subject.title}, ${sheet.period}. ${words.caption}: ${words.rows} ${start + 1} ${words.to} ${start + rows.length} ${words.of} ${shown.length}.`;
+    part("caption").textContent = `${subject.title}, ${sheet.period}. ${words.caption}: ${words.rows} ${range(rows.length, shown.length)}.`;
     part("rows").replaceChildren(...rows.map((position) => row(sheet, state, position, several)));
     part("pages").hidden = shown.length <= MOST;
     part("earlier").disabled = start === 0;
     part("later").disabled = start + MOST >= shown.length;
-    part("page").textContent = `${start + 1} ${words.to} ${start + rows.length} ${words.of} ${shown.length}`;
+    part("page").textContent = range(rows.length, shown.length);
     mark(state.gebied);
   }
 

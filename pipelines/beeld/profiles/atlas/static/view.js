@@ -13,7 +13,7 @@ BeeldAtlas.view = (() => {
   function sound(wish) {
     const { areas } = BeeldAtlas;
     const state = { lens: lensOf(wish.lens).id, thema: wish.thema || "", cijfer: wish.cijfer };
-    if (!content.subjects[state.cijfer]) state.cijfer = content.opening;
+    if (!Object.hasOwn(content.subjects, state.cijfer || "")) state.cijfer = content.opening;
     const group = groupOf(state);
     state.thema = group ? group.id : "";
     const years = (content.sheets[state.cijfer] || []).map((each) => each[0]);
@@ -21,7 +21,7 @@ BeeldAtlas.view = (() => {
     state.gebied = areas.index.has(wish.gebied) ? wish.gebied : "";
     const home = state.gebied ? content.gemeenten[areas.gemeente[areas.index.get(state.gebied)]][0] : "";
     const known = content.gemeenten.some((each) => each[0] === wish.gemeente);
-    state.gemeente = only || (known ? wish.gemeente : "");
+    state.gemeente = only || (known ? wish.gemeente : wish.gemeente === undefined ? home : "");
     if (state.gemeente && home && home !== state.gemeente) state.gebied = "";
     state.klassen = wish.klassen === "own" && state.gemeente ? "own" : "nl";
     return state;
@@ -33,6 +33,7 @@ BeeldAtlas.view = (() => {
   /** Put the state into the address without a step in the history. */
   function write(state) {
     const kept = Object.entries(state).filter(([key, value]) => value && !(key === "klassen" && value === "nl"));
+    if (!state.gemeente) kept.push(["gemeente", "alle"]);
     const hash = `#${new URLSearchParams(kept)}`;
     if (hash !== location.hash) history.replaceState(null, "", hash);
   }
@@ -46,7 +47,10 @@ BeeldAtlas.view = (() => {
   }
 
   /** Label, colour and colour of a pattern of each class. */
-  const legend = (sheet, state) => (state.klassen === "own" ? sheet.ownLegends[state.gemeente] || sheet.nlLegend : sheet.nlLegend);
+  function legend(sheet, state) {
+    const labels = state.klassen === "own" ? sheet.ownLabels[state.gemeente] : sheet.nlLabels;
+    return labels.map((label, klass) => [label, ...sheet.ramps[labels.length][klass]]);
+  }
 
   /** The class of an area, -1 where there is none. */
   function classOf(sheet, state, position) {
