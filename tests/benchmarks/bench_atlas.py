@@ -1,8 +1,8 @@
 """Weight of the atlas and time to its first map: `python -m tests.benchmarks.bench_atlas [HOME PROJECT]`.
 
-One gemeente and a generated country of 14,600 buurten, opened from disk in a headless Chromium that draws without a GPU. Weight is
-what the page asks for until its first map stands; the folder also holds the figures that nobody asked for yet. With HOME and
-PROJECT the atlas of everything in the current release of that home is measured instead.
+One gemeente and a generated country of 14,600 buurten, opened from disk in a headless Chromium that draws without a GPU. Weight
+is what the page asks for until its first map stands; the folder also holds the figures that nobody asked for yet. With HOME
+and PROJECT the atlas of everything in the current release of that home is measured instead.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ units of `1 / scale` degrees (EPSG:4326), its last point (equal to the first) le
 from __future__ import annotations
 
 import functools
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 from shapely.geometry.base import BaseGeometry
 
-from beeld.profiles.maps.shapes import shape_from_wkb, simplified
+from beeld.profiles.maps.shapes import dissolved, shape_from_wkb, simplified
 
 MOST_POINTS = 350_000
 """More points than this make the page heavy; the boundaries are simplified until they fit."""
@@ -27,6 +26,8 @@ TOLERANCES = (2.0, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0)
 """In metres, as `shapely.coverage_simplify` takes them."""
 FINE, COARSE = 100_000, 20_000
 """Units per degree: about one metre, and about five."""
+GAP = 12.0
+"""Metres between neighbours that are not seen as open land."""
 Ring = list[int]
 Point = tuple[int, int]
 
@@ -53,16 +54,14 @@ def read_outlines(con: duckdb.DuckDBPyConnection, groups: Mapping[str, str], mos
         return Outlines(FINE, {}, {}, None)
     simple, tolerance = _fitting([shape for _, shape in known], most)
     scale = FINE if tolerance <= 5 else COARSE
-    whole = {code: _whole(shape, scale) for (code, _), shape in zip(known, simple, strict=True)}
-    members: dict[str, list[list[list[Point]]]] = {}
-    for code, polygons in whole.items():
-        members.setdefault(groups[code], []).extend(polygons)
+    drawn = [(code, shape) for (code, _), shape in zip(known, simple, strict=True)]
+    whole = {code: _whole(shape, scale) for code, shape in drawn}
     corners = np.array([point for polygons in whole.values() for polygon in polygons for ring in polygon for point in ring])
     low, high = corners.min(axis=0) / scale, corners.max(axis=0) / scale
     return Outlines(
         scale=scale,
         shapes={code: [[_deltas(ring) for ring in polygon] for polygon in polygons] for code, polygons in whole.items()},
-        borders={group: [_deltas(line) for line in border(polygons)] for group, polygons in sorted(members.items())},
+        borders=_borders(drawn, groups, scale),
         box=(float(low[0]), float(low[1]), float(high[0]), float(high[1])),
     )
 
@@ -116,17 +115,13 @@ def _deltas(points: Sequence[Point]) -> Ring:
     return flat
 
 
-def border(polygons: Sequence[Sequence[Sequence[Point]]]) -> list[list[Point]]:
-    """The lines around polygons that touch: the edges that only one of them has, joined end to end."""
-    edges = Counter(
-        (a, b) if a < b else (b, a)
-        for polygon in polygons
-        for ring in polygon
-        for a, b in zip(ring, [*ring[1:], ring[0]], strict=True)
-    )
-    alone = [edge for edge, count in sorted(edges.items()) if count == 1]
-    if not alone:
-        return []
-    joined = shapely.line_merge(shapely.MultiLineString([list(edge) for edge in alone]))
-    lines = [[(int(x), int(y)) for x, y in shapely.get_coordinates(part)] for part in shapely.get_parts(joined)]
-    return sorted(lines)
+def _borders(known: Sequence[tuple[str, BaseGeometry]], groups: Mapping[str, str], scale: int) -> dict[str, list[Ring]]:
+    """The lines around each group; slivers between neighbours that do not quite touch are closed, as on the drawn maps."""
+    members: dict[str, list[BaseGeometry]] = {}
+    for code, shape in known:
+        members.setdefault(groups[code], []).append(shape)
+    found: dict[str, list[Ring]] = {}
+    for group, shapes in sorted(members.items()):
+        rings = [ring for polygon in _whole(dissolved(shapes, GAP), scale) for ring in polygon]
+        found[group] = [_deltas([*ring, ring[0]]) for ring in rings]
+    return found
