@@ -23,7 +23,6 @@ WORDS: dict[str, str] = {
     "nl": "Landelijk (vast)",
     "own": "Binnen de gemeente",
     "own_hint": "Kies eerst een gemeente om klassen binnen die gemeente te zien.",
-    "map": "Kaart",
     "map_label": "Kaart van de buurten. Met de pijltjestoetsen schuift u, met plus en min zoomt u. "
     "Dezelfde cijfers staan in de tabel onder de kaart.",
     "zoom_in": "Inzoomen",
@@ -33,7 +32,6 @@ WORDS: dict[str, str] = {
     "touch_help": "Gebruik twee vingers om de kaart te bewegen",
     "no_webgl": "De kaart kan hier niet worden getekend: deze browser ondersteunt geen WebGL. Alle cijfers staan in de tabel.",
     "no_borders": "Van deze buurten is geen grens bekend. Alle cijfers staan in de tabel.",
-    "loading": "De cijfers worden geladen.",
     "failed": "Deze cijfers konden niet worden geladen. Ontbreekt er een bestand in de map 'atlas'?",
     "legend": "Legenda",
     "counted": "tussen haakjes: aantal buurten op deze kaart",

@@ -27,7 +27,7 @@ BeeldAtlas.page = (() => {
     const periods = content.sheets[state.cijfer] || [];
     options(part("lens"), content.lenses.map((lens) => option(lens.id, lens.title)), state.lens);
     options(part("group"), grouped(view.groupsOf(state)), state.thema);
-    options(part("subject"), (group ? group.subjects : []).map((key) => option(key, title(key))), state.cijfer);
+    options(part("subject"), (group ? group.subjects : []).map((key) => option(key, content.subjects[key].theme ? words.theme_score : title(key))), state.cijfer);
     options(part("year"), periods.map(([year, period]) => option(String(year), period)), String(state.jaar));
     options(part("gemeente"), [...(view.only ? [] : [option("", words.all_gemeenten)]), ...content.gemeenten.map(([code, name]) => option(code, name))], state.gemeente);
     const areas = state.gemeente ? view.shown(state) : [];
