@@ -144,6 +144,25 @@ def test_classes_and_colours_are_those_of_the_drawn_maps(steady: Page, example_s
             assert [colour for colour, _ in sheet["ramps"][str(len(labels))]] == ramp(subject.polarity, len(labels))
 
 
+def test_the_map_is_coloured_by_the_figure_that_was_chosen_last(open_page: Opener) -> None:
+    page = atlas(open_page, "#gebied=BU90010102")
+    for key in (MODELLED, "thema-armoede", COUNTED):
+        page.evaluate("hash => { location.hash = hash }", f"#cijfer={key}&gebied=BU90010102")
+        shown(page, key)
+        fills = page.evaluate(
+            "BeeldAtlas.areas.code.map((_, i) => BeeldAtlas.map.drawn.getFeatureState({source: 'areas', id: i + 1}).fill)"
+        )
+        wanted = page.evaluate(
+            """async key => { const state = BeeldAtlas.view.read(), sheet = await BeeldAtlas.sheet(key, state.jaar);
+            return BeeldAtlas.areas.code.map((_, i) => BeeldAtlas.view.classOf(sheet, state, i))
+                .map(klass => klass < 0 ? BeeldAtlas.content.style.emptyFill : BeeldAtlas.view.legend(sheet, state)[klass][1]); }""",
+            key,
+        )
+        assert fills == wanted
+        chosen = page.evaluate("[BeeldAtlas.map.drawn.getFilter('chosen')[2], BeeldAtlas.areas.index.get('BU90010102') + 1]")
+        assert chosen[0] == chosen[1]
+
+
 def test_nothing_leaves_the_page_and_its_policy_allows_nothing_to(open_page: Opener, watch: Watch) -> None:
     page = atlas(open_page)
     policy = page.get_attribute("meta[http-equiv='Content-Security-Policy']", "content") or ""

@@ -11,6 +11,7 @@ BeeldAtlas.map = (() => {
   let map = null;
   let names = [];
   let current = null;
+  let ready = false;
 
   // ---------------------------------------------------------------- patterns
 
@@ -129,6 +130,8 @@ BeeldAtlas.map = (() => {
     map.on("mousemove", "areas", (event) => hover(event.features[0].id - 1));
     map.on("mouseleave", "areas", () => { map.getCanvas().style.cursor = ""; BeeldAtlas.page.point(null); });
     map.on("click", "areas", (event) => click(event.features[0].id - 1, event.originalEvent));
+    // `isStyleLoaded` is false again after every change of colour, so it does not tell whether layers exist.
+    map.once("load", () => { ready = true; if (current) paint(); });
     map.on("move", moveNames);
     map.on("moveend", placeNames);
     map.once("idle", () => { document.documentElement.dataset.map = "ready"; performance.mark("first-map"); });
@@ -162,14 +165,12 @@ BeeldAtlas.map = (() => {
 
   // ---------------------------------------------------------------- what it shows
 
-  const whenReady = (action) => (map.isStyleLoaded() ? action() : map.once("load", action));
-
   /** Colour the shown areas by the classes of a sheet. */
   function draw(sheet, state) {
     if (!map) return;
     const shown = new Set(view.shown(state));
     current = { sheet, state, shown };
-    whenReady(() => { if (current.sheet === sheet && current.state === state) paint(); });
+    if (ready) paint();
   }
 
   function paint() {
@@ -196,7 +197,7 @@ BeeldAtlas.map = (() => {
 
   /** Outline the area with this code; empty for none. */
   function choose(code) {
-    if (!map || !map.isStyleLoaded()) return;
+    if (!map || !ready) return;
     const position = BeeldAtlas.areas.index.get(code);
     const filter = position === undefined ? nothing : ["==", ["id"], position + 1];
     map.setFilter("chosen", filter);
@@ -304,5 +305,5 @@ BeeldAtlas.map = (() => {
     }
   }
 
-  return { start, draw, choose, zoomTo, boxOf, swatch };
+  return { start, draw, choose, zoomTo, boxOf, swatch, get drawn() { return map; } };
 })();
