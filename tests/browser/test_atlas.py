@@ -155,7 +155,8 @@ def test_the_map_is_coloured_by_the_figure_that_was_chosen_last(open_page: Opene
         wanted = page.evaluate(
             """async key => { const state = BeeldAtlas.view.read(), sheet = await BeeldAtlas.sheet(key, state.jaar);
             return BeeldAtlas.areas.code.map((_, i) => BeeldAtlas.view.classOf(sheet, state, i))
-                .map(klass => klass < 0 ? BeeldAtlas.content.style.emptyFill : BeeldAtlas.view.legend(sheet, state)[klass][1]); }""",
+                .map(klass => klass < 0 ? BeeldAtlas.content.style.emptyFill
+                    : BeeldAtlas.view.legend(sheet, state)[klass][1]); }""",
             key,
         )
         assert fills == wanted
