@@ -95,7 +95,9 @@ def render_site(
         if unknown:
             raise UsageError(f"no such area: {', '.join(unknown[:10])}", where=str(release), todo="Find it with 'beeld find'")
         groups = load_target_groups(project or project_folder(), catalog)
-        site = Site(out, data, chosen_lens, frozenset(areas), tuple(warnings), groups, tuple(formats), atlas=maps and "html" in formats)
+        site = Site(
+            out, data, chosen_lens, frozenset(areas), tuple(warnings), groups, tuple(formats), atlas=maps and "html" in formats
+        )
         out.mkdir(parents=True, exist_ok=True)
         _copy_fonts(out / "lettertypen")
         drawn, locators = _draw_all(warehouse, site, progress) if maps else ({}, {})
