@@ -22,8 +22,8 @@ import duckdb
 
 from beeld.errors import UsageError
 from beeld.profiles.contents import Contents, contents_of
-from beeld.profiles.html import HtmlRenderer
-from beeld.profiles.lenses import load_lens
+from beeld.profiles.html import HtmlRenderer, environment
+from beeld.profiles.lenses import known_lenses, load_lens
 from beeld.profiles.model import Profile, Release
 from beeld.profiles.pdf import PdfRenderer
 from beeld.profiles.reading import ReleaseData, build_profile, load_batch, load_release
@@ -85,8 +85,8 @@ def render_site(
     """The files of the site of `areas`, written under `out`: pages first, the index last.
 
     `warehouse` is the database of the release in folder `release`. `texts`: team texts per area (`aanleiding`). `maps=False`
-    skips drawing. `project` holds the lenses (default: the declarations in use). Raises UsageError for an area, lens, format or
-    language that does not exist; nothing is written then.
+    skips drawing and the atlas. `project` holds the lenses (default: the declarations in use). Raises UsageError for an area,
+    lens, format or language that does not exist; nothing is written then.
     """
     renderers = chosen_renderers(formats, language)
     chosen_lens = load_lens(project or project_folder(), lens, catalog)
@@ -97,7 +97,9 @@ def render_site(
         if unknown:
             raise UsageError(f"no such area: {', '.join(unknown[:10])}", where=str(release), todo="Find it with 'beeld find'")
         groups = load_target_groups(project or project_folder(), catalog)
-        site = Site(out, data, chosen_lens, frozenset(areas), tuple(warnings), groups, tuple(formats))
+        site = Site(
+            out, data, chosen_lens, frozenset(areas), tuple(warnings), groups, tuple(formats), atlas=maps and "html" in formats
+        )
         out.mkdir(parents=True, exist_ok=True)
         _copy_fonts(out / "lettertypen")
         drawn, locators = _draw_all(warehouse, site, formats, progress) if maps else ({}, {})
@@ -109,6 +111,8 @@ def render_site(
                 written += renderer.render(contents, site, pictures, locators.get(profile.area.code))
         for renderer in renderers:
             written += renderer.finish(site, drawn)
+        if site.atlas:
+            written += _write_atlas(con, site, project or project_folder(), progress)
     finally:
         con.close()
     return written
@@ -234,6 +238,14 @@ def _draw_gemeente(task: Drawing) -> Drawn:
             out.mkdir(parents=True, exist_ok=True)
             places[code] = draw_locator(con, code, out, release_id=release.id, example=release.example, pixels=task.pixels)
     return task.gemeente, pictures, places
+
+
+def _write_atlas(con: duckdb.DuckDBPyConnection, site: Site, project: Path, progress: Callable[[str], None]) -> list[Path]:
+    from beeld.profiles.atlas import write_atlas  # late, like the maps
+
+    progress("atlas")
+    lenses = [load_lens(project, name, site.data.catalog) for name in known_lenses(project)]
+    return write_atlas(con, site, lenses, environment())
 
 
 def _copy_fonts(folder: Path) -> None:

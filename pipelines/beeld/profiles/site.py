@@ -52,6 +52,8 @@ class Site:
     warnings: tuple[str, ...] = ()
     groups: Mapping[str, TargetGroup] = field(default_factory=dict[str, TargetGroup])
     formats: tuple[str, ...] = ("html",)
+    atlas: bool = False
+    """True when the site gets an atlas, so that pages may link to it."""
 
     @property
     def downloads(self) -> list[tuple[str, str]]:
