@@ -27,6 +27,7 @@ def write_map_page(
         environment()
         .get_template("kaartcijfers.html")
         .render(
+            site={"atlas": True},  # it is written with every set of maps
             numbers=numbers,
             release=release,
             root="../../",
