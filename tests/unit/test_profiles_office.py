@@ -192,3 +192,17 @@ def test_the_same_release_gives_the_same_bytes(folder: Path, whole: Site, conten
     for file in ("profiel.xlsx", "profiel.pptx"):
         with zipfile.ZipFile(own(folder, "GM9901", file)) as package:
             assert {each.date_time[0] for each in package.infolist()} == {1980}
+
+
+def test_a_pool_of_processes_writes_the_same_files(
+    folder: Path, catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(render, "POOL_SECONDS", 0.0)
+    monkeypatch.setattr(render, "STACK", 2)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    formats = ("html", "pptx", "xlsx")
+    warehouse = folder / "proef.duckdb"
+    render.render_site(folder, warehouse, tmp_path, catalog=catalog, areas=AREAS, formats=formats, maps=False)
+    names = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file())
+    assert names == sorted(p.relative_to(folder / "site") for p in (folder / "site").rglob("*") if p.is_file())
+    assert all((tmp_path / name).read_bytes() == (folder / "site" / name).read_bytes() for name in names)

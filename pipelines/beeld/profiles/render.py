@@ -13,10 +13,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import duckdb
 
@@ -24,7 +24,7 @@ from beeld.errors import UsageError
 from beeld.profiles.contents import Contents, contents_of
 from beeld.profiles.html import HtmlRenderer, environment
 from beeld.profiles.lenses import known_lenses, load_lens
-from beeld.profiles.model import Profile, Release
+from beeld.profiles.model import Release
 from beeld.profiles.pdf import PdfRenderer
 from beeld.profiles.reading import ReleaseData, build_profile, load_batch, load_release
 from beeld.profiles.site import Picture, Site
@@ -35,8 +35,12 @@ from beeld.transforms.catalog import Catalog
 from beeld.transforms.target_groups import load_target_groups
 from beeld.warehouse.read import open_warehouse
 
-BATCH = 500
-"""Areas whose cells are in memory at once."""
+STACK = 40
+"""Areas whose cells are in memory at once, and that one process lays out before it takes the next."""
+SECONDS = {"html": 0.03, "pdf": 0.3, "pptx": 0.3, "xlsx": 0.06}
+"""What one area takes of one core, roughly; docs/benchmarks.md."""
+POOL_SECONDS = 20.0
+"""Work from which a pool of processes pays: each takes some seconds to start and to read the release."""
 POOL_FROM = 3
 """Gemeenten from which a pool of processes draws faster than this process alone; starting one takes about three seconds."""
 MOST_PIXELS = 20
@@ -104,11 +108,10 @@ def render_site(
         _copy_fonts(out / "lettertypen")
         drawn, locators = _draw_all(warehouse, site, formats, progress) if maps else ({}, {})
         written: list[Path] = []
-        for profile in _profiles(con, data, areas, texts or {}, progress):
-            pictures = drawn.get(profile.area.gemeente or "", ())
-            contents = contents_of(profile, site)
-            for renderer in renderers:
-                written += renderer.render(contents, site, pictures, locators.get(profile.area.code))
+        stacks = _stacks(data, areas, texts or {}, drawn, locators)
+        for number, files in enumerate(_laid_out(stacks, warehouse, con, site), start=1):
+            written += files
+            progress(f"profielen: {sum(len(stack.codes) for stack in stacks[:number])} van {len(set(areas))}")
         for renderer in renderers:
             written += renderer.finish(site, drawn)
         if site.atlas:
@@ -128,21 +131,84 @@ def chosen_renderers(formats: Sequence[str], language: str) -> list[Renderer]:
     return [RENDERERS[name] for name in formats]
 
 
-def _profiles(
-    con: duckdb.DuckDBPyConnection,
+@dataclass(frozen=True)
+class Stack:
+    """Areas that are laid out together, in the order of gemeente and code, with their team texts and maps."""
+
+    codes: tuple[str, ...]
+    texts: Mapping[str, Mapping[str, str]]
+    maps: Mapping[str, Sequence[Picture]]
+    locators: Mapping[str, Picture]
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What a process that lays out needs: the release, opened and read, and the site that it belongs to."""
+
+    con: duckdb.DuckDBPyConnection
+    site: Site
+
+
+_desks: list[Desk] = []
+"""In a process of a pool: its desk."""
+
+
+def _stacks(
     data: ReleaseData,
     areas: Sequence[str],
     texts: Mapping[str, Mapping[str, str]],
-    progress: Callable[[str], None],
-) -> Iterator[Profile]:
-    """Profiles in the order of gemeente and code, a batch of cells at a time."""
+    drawn: Mapping[str, Sequence[Picture]],
+    locators: Mapping[str, Picture],
+) -> list[Stack]:
     ordered = sorted(set(areas), key=lambda code: (data.areas[code].gemeente or "", code))
-    for start in range(0, len(ordered), BATCH):
-        codes = ordered[start : start + BATCH]
-        batch = load_batch(con, data, codes)
-        for code in codes:
-            yield build_profile(data, batch, code, texts.get(code))
-        progress(f"profielen: {start + len(codes)} van {len(ordered)}")
+    found: list[Stack] = []
+    for start in range(0, len(ordered), STACK):
+        codes = tuple(ordered[start : start + STACK])
+        within = sorted({data.areas[code].gemeente or "" for code in codes})
+        found.append(
+            Stack(
+                codes,
+                {code: texts[code] for code in codes if code in texts},
+                {name: drawn[name] for name in within if name in drawn},
+                {code: locators[code] for code in codes if code in locators},
+            )
+        )
+    return found
+
+
+def _laid_out(stacks: Sequence[Stack], warehouse: Path, con: duckdb.DuckDBPyConnection, site: Site) -> Iterator[list[Path]]:
+    """The files of each stack in order; by a pool of processes when the work takes longer than reading the release anew."""
+    seconds = sum(len(stack.codes) for stack in stacks) * sum(SECONDS[name] for name in site.formats)
+    workers = min(os.cpu_count() or 1, len(stacks))
+    if workers < 2 or seconds < POOL_SECONDS:
+        yield from (_lay_out(Desk(con, site), stack) for stack in stacks)
+        return
+    rest = {each.name: getattr(site, each.name) for each in fields(site) if each.name != "data"}  # the data are read anew
+    setting = (os.getpid(), warehouse, site.data.catalog, rest)
+    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_open_desk, initargs=setting) as pool:
+        yield from pool.map(_lay_out_at_desk, stacks)
+
+
+def _open_desk(parent: int, warehouse: Path, catalog: Catalog, rest: Mapping[str, Any]) -> None:
+    _end_with_parent(parent)
+    con = open_warehouse(warehouse)
+    _desks[:] = [Desk(con, Site(data=load_release(con, catalog), **rest))]
+
+
+def _lay_out_at_desk(stack: Stack) -> list[Path]:
+    return _lay_out(_desks[0], stack)
+
+
+def _lay_out(desk: Desk, stack: Stack) -> list[Path]:
+    site = desk.site
+    batch = load_batch(desk.con, site.data, stack.codes)
+    written: list[Path] = []
+    for code in stack.codes:
+        contents = contents_of(build_profile(site.data, batch, code, stack.texts.get(code)), site)
+        pictures = stack.maps.get(contents.profile.area.gemeente or "", ())
+        for name in site.formats:
+            written += RENDERERS[name].render(contents, site, pictures, stack.locators.get(code))
+    return written
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from shapely.geometry.base import BaseGeometry
 from beeld.profiles.maps.shapes import shape_from_wkb
 from beeld.profiles.maps.style import Polarity, State
 from beeld.profiles.maps.text import clean, listed
+from beeld.profiles.wording import plain_units, unit_name
 from beeld.transforms.catalog import Catalog
 from beeld.transforms.margins import assumed
 
@@ -153,8 +154,8 @@ class Figures:
             key=key,
             kind="indicator",
             name=entry.titel,
-            shown=f"{entry.uitleg.rstrip('.')}; {entry.eenheid}; peiljaar {self.origin[key][0]}",
-            unit=entry.eenheid,
+            shown=f"{plain_units(entry.uitleg.rstrip('.'))}; {unit_name(entry)}; peiljaar {self.origin[key][0]}",
+            unit=unit_name(entry),
             decimals=entry.decimalen,
             polarity=polarity[entry.richting],
             badge="modelschatting" if entry.soort == "modelschatting" else "",
