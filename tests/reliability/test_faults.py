@@ -71,7 +71,7 @@ TRANSPORT = {
 SHAPE = {
     "empty body": Case("empty", CHANGED, "empty", DATA, fault="F14"),
     "wrong content type": Case("wrong_content_type", CHANGED, "text/plain", DATA, fault="F13"),
-    "html instead of metadata": Case("html", CHANGED, "not JSON", "DataProperties"),
+    "html instead of metadata": Case("html", CHANGED, "not JSON", "TableInfos"),
     "missing page": Case("missing_page", CHANGED, "where it states", fault="F17"),
     "two pages in a circle": Case("page_loop", CHANGED, "circle|twice|more pages", options={"page": 2, "to": 1}),
     "redirect to another host": Case("redirect", CHANGED, "redirect", DATA, {"location": "http://127.0.0.2:9/page"}),

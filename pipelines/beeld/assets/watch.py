@@ -13,7 +13,7 @@ from beeld.settings import Settings
 from beeld.sources.declarations import Source, Table
 
 if TYPE_CHECKING:
-    from beeld.sources.catalogues import Catalogues
+    from beeld.sources.fetch import Catalogues
 
 PATIENCE = 6.0
 """Seconds per try: five tries with their pauses stay within the minute that Dagster gives a sensor."""
@@ -32,8 +32,7 @@ def glance(settings: Settings, sources: Mapping[str, Source]) -> Glance:
 
     A table that the catalogue does not list has not moved. Boundaries have no catalogue: the monthly refresh looks at those.
     """
-    from beeld.sources.catalogues import Catalogues
-    from beeld.sources.fetch import Look, looked_at, reader_of
+    from beeld.sources.fetch import Catalogues, Look, looked_at, reader_of
     from beeld.sources.http import open_client
 
     hosts: dict[str, list[tuple[Source, Table]]] = {}

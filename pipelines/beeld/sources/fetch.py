@@ -15,7 +15,6 @@ from beeld.errors import BeeldError, DeliveryRefused, SourceChanged, SourceUnrea
 from beeld.settings import Settings
 from beeld.sources import archive, journal, odata_v3, odata_v3_fetch, odata_v4, odata_v4_lists, web
 from beeld.sources.archive import Snapshot
-from beeld.sources.catalogues import Catalogues
 from beeld.sources.declarations import Source, Table
 from beeld.sources.progress import TableProgress
 from beeld.sources.side_by_side import Interrupted, run_side_by_side
@@ -25,8 +24,6 @@ Progress = Callable[[str], None]
 Judge = Callable[[Source, Table, Snapshot, Snapshot | None], None]
 TABLES_AT_ONCE = 3
 """Tables of one host at a time: while one is judged, the two requests that a host allows (polite.PER_HOST) are for the others."""
-PARTS_AT_ONCE = 16
-"""The same of tables of which only some gemeenten are fetched: what they hold is little, and one look closes them all."""
 
 SUPERSEDED = "vervangen"
 """Status of an edition that nobody looks at, because a better one was delivered."""
@@ -123,17 +120,12 @@ def _fetched(look: Look, lots: Sequence[tuple[Source, tuple[Table, ...]]], catal
     if look.client is None:
         return [_of_source(look, source, tables, catalogues) for source, tables in lots]
     jobs = [(source.service(tables[0]).dienst, partial(_of_source, look, source, tables, catalogues)) for source, tables in lots]
-    small = all(_asked(look, table, _current(look, source, table)) is not None for source, tables in lots for table in tables)
     outcomes: list[Outcome] = []
-    for outcome in run_side_by_side(jobs, PARTS_AT_ONCE if small else TABLES_AT_ONCE, look.stop):
+    for outcome in run_side_by_side(jobs, TABLES_AT_ONCE, look.stop):
         if isinstance(outcome, Exception):
             raise outcome
         outcomes.append(outcome)
     return outcomes
-
-
-def _current(look: Look, source: Source, table: Table) -> Snapshot | None:
-    return archive.current_snapshot(look.settings.raw, source.bron, table.tabel)
 
 
 def _of_source(look: Look, source: Source, tables: Sequence[Table], catalogues: Catalogues) -> Outcome:
@@ -175,6 +167,39 @@ def _switched_on(settings: Settings, sources: Mapping[str, Source]) -> Iterable[
 def looked_at(settings: Settings, source: Source) -> tuple[Table, ...]:
     """The tables of a source whose news counts: a superseded edition has none."""
     return source.considered(lambda table: archive.current_snapshot(settings.raw, source.bron, table.tabel) is not None)
+
+
+class Catalogues:
+    """The catalogue of each OData host, read at most once per refresh; a host that fails is remembered as failing."""
+
+    def __init__(self, look: Look) -> None:
+        self._look = look
+        self._read: dict[str, dict[str, odata_v3.CatalogueEntry] | BeeldError] = {}
+        self._guard = threading.Lock()
+        self._turns: dict[str, threading.Lock] = {}
+
+    def entry(self, source: Source, table: Table) -> odata_v3.CatalogueEntry | None:
+        """What the host's catalogue says of a table, None when it does not list it. Raises what reading the catalogue raised."""
+        service = source.service(table)
+        v4 = service.protocol in odata_v4.PROTOCOLS
+        key = f"{service.dienst} {service.pad}" if v4 else service.dienst
+        with self._guard:
+            turn = self._turns.setdefault(key, threading.Lock())
+        with turn:  # tables of one host wait for the one that reads the catalogue
+            known = self._read.get(key)
+            if known is None:
+                base, where = self._look.settings.urls[service.dienst], f"{source.bron} catalogue"
+                try:
+                    if v4:
+                        known = odata_v4.catalogue(self._look.network(), base, where, service.pad)
+                    else:
+                        known = odata_v3.catalogue(self._look.network(), base, where)
+                except BeeldError as error:
+                    known = error
+                self._read[key] = known
+        if isinstance(known, BeeldError):
+            raise known
+        return known.get(table.tabel if v4 else table.tabel.lower())
 
 
 def delivery(look: Look, source: Source, table: Table, catalogues: Catalogues) -> Delivered:
@@ -226,7 +251,7 @@ def _look_at(look: Look, source: Source, table: Table, previous: Snapshot | None
         journal.discard(look.settings.build, source.bron, table.tabel)
         return Delivered(source, table, previous, "actueel")
     known = archive.snapshot_names(raw, source.bron, table.tabel)
-    snapshot = reader.fetch(look, source, table, previous, catalogues)
+    snapshot = reader.fetch(look, source, table, previous)
     try:
         look.judge(source, table, snapshot, previous)
     except SourceChanged as error:
@@ -274,7 +299,7 @@ class Reader:
     """
 
     mark: Callable[[Look, Source, Table, Catalogues], str | None]
-    fetch: Callable[[Look, Source, Table, Snapshot | None, Catalogues], Snapshot]
+    fetch: Callable[[Look, Source, Table, Snapshot | None], Snapshot]
     newest_year: Callable[[Source, Table, Snapshot], int | None]
     structure: Callable[[Source, Table, Snapshot], Structure]
     catalogued: bool
@@ -296,25 +321,23 @@ def _odata_mark(_look: Look, source: Source, table: Table, catalogues: Catalogue
     return None if entry is None else entry.gewijzigd
 
 
-def _odata_fetch(look: Look, source: Source, table: Table, previous: Snapshot | None, catalogues: Catalogues) -> Snapshot:
+def _odata_fetch(look: Look, source: Source, table: Table, previous: Snapshot | None) -> Snapshot:
     settings = look.settings
-    with catalogues.reading(source, table):
-        return odata_v3_fetch.fetch(
-            look.network(),
-            settings.urls[source.service(table).dienst],
-            source,
-            table,
-            raw=settings.raw,
-            scratch=settings.build,
-            previous=previous,
-            report=look.watched,
-            closing=partial(catalogues.closing, source, table, patient=look.gemeenten is not None),
-            state=look.mark,
-            gemeenten=look.gemeenten,
-        )
+    return odata_v3_fetch.fetch(
+        look.network(),
+        settings.urls[source.service(table).dienst],
+        source,
+        table,
+        raw=settings.raw,
+        scratch=settings.build,
+        previous=previous,
+        report=look.watched,
+        state=look.mark,
+        gemeenten=look.gemeenten,
+    )
 
 
-def _v4_fetch(look: Look, source: Source, table: Table, previous: Snapshot | None, _catalogues: Catalogues) -> Snapshot:
+def _v4_fetch(look: Look, source: Source, table: Table, previous: Snapshot | None) -> Snapshot:
     settings = look.settings
     return odata_v4.fetch(
         look.network(),
@@ -332,7 +355,7 @@ def _web_mark(look: Look, source: Source, table: Table, _catalogues: Catalogues)
     return web.mark(_reach(look), source, table)
 
 
-def _web_fetch(look: Look, source: Source, table: Table, previous: Snapshot | None, _catalogues: Catalogues) -> Snapshot:
+def _web_fetch(look: Look, source: Source, table: Table, previous: Snapshot | None) -> Snapshot:
     return web.fetch(_reach(look), source, table, previous)
 
 

@@ -41,13 +41,11 @@ class CatalogueEntry:
     identifier: str
     titel: str
     gewijzigd: str
-    rijen: int | None = None
-    """The number of rows that the table is said to have; None where the catalogue does not tell."""
 
 
 def catalogue(client: httpx.Client, base: str, where: str) -> dict[str, CatalogueEntry]:
     """Every table of a host, by identifier in lower case, in one request (more only when the host pages its catalogue)."""
-    target: str | None = f"{base}/ODataCatalog/Tables?$format=json&$select=Identifier,Title,Modified,RecordCount"
+    target: str | None = f"{base}/ODataCatalog/Tables?$format=json&$select=Identifier,Title,Modified"
     entries: dict[str, CatalogueEntry] = {}
     seen: set[str] = set()
     while target is not None:
@@ -57,9 +55,7 @@ def catalogue(client: httpx.Client, base: str, where: str) -> dict[str, Catalogu
         _, content = get_json(client, target, where=where)
         for row in _value(content, where):
             name = str(row.get("Identifier") or "").strip()
-            title, rows = str(row.get("Title") or "").strip(), row.get("RecordCount")
-            stated = rows if isinstance(rows, int) else None
-            entries[name.lower()] = CatalogueEntry(name, title, str(row.get("Modified") or ""), stated)
+            entries[name.lower()] = CatalogueEntry(name, str(row.get("Title") or "").strip(), str(row.get("Modified") or ""))
         link = content.get("odata.nextLink")
         target = follow(target, str(link), where) if link else None
     return entries

@@ -1,4 +1,4 @@
-"""Fetching a CBS OData v3 table into the raw archive (facts/CBS.md section 1): metadata, dimensions, data, a closing look.
+"""Fetching a CBS OData v3 table into the raw archive (facts/CBS.md section 1): metadata, dimensions, data, then `Modified` again.
 
 UntypedDataSet comes first, because only its text tells the kinds of missing apart; TypedDataSet where a table has no other.
 Every reply goes to disk as it comes and is judged a megabyte at a time. A fetch that breaks off is taken up where it stopped, as
@@ -22,7 +22,7 @@ from beeld.sources.declarations import Source, Table
 from beeld.sources.http import NotFound, Rejected, follow, get_text, save_json
 from beeld.sources.journal import Document
 from beeld.sources.members import of_table
-from beeld.sources.odata_v3 import DROP_REFUSED, TYPED, UNTYPED, CatalogueEntry, refuse_lost_columns
+from beeld.sources.odata_v3 import DROP_REFUSED, TYPED, UNTYPED, refuse_lost_columns
 from beeld.sources.packed import CutOff, unpacked
 from beeld.sources.pages import Page, Row, read_page
 from beeld.sources.progress import TableProgress
@@ -31,8 +31,8 @@ from beeld.sources.rowcheck import Ignored, RowCheck
 
 MAX_METADATA_PAGES = 100
 MAX_DATA_PAGES = 1000
-Closing = Callable[[], CatalogueEntry | None]
-"""What the catalogue says of the table in a look that begins when this is called; None when it does not list it."""
+ADDRESSES = frozenset({"ApiUrl", "FeedUrl", "SummaryAndLinks"})
+"""Members of TableInfos that hold addresses of the host; the text of the last one stands in `Summary` too."""
 
 
 class _Stale(Exception):
@@ -50,7 +50,6 @@ class Fetch:
     delivery: Delivery
     gemeenten: tuple[str, ...] | None
     report: Callable[[TableProgress], None]
-    closing: Closing
 
     @property
     def where(self) -> str:
@@ -68,13 +67,12 @@ def fetch(
     scratch: Path,
     previous: Snapshot | None,
     report: Callable[[TableProgress], None],
-    closing: Closing,
     state: str = "",
     gemeenten: tuple[str, ...] | None = None,
 ) -> Snapshot:
     """Fetch one table, or the rows of some of its gemeenten, check it and move it into the archive.
 
-    `state` is `Modified` as the catalogue says it; a table of which `closing` says another at the end was read while it changed,
+    `state` is `Modified` as the catalogue says it; a table whose own `Modified` is another at the end was read while it changed,
     is read once more and then refused. Raises SourceUnreachable (what was received is kept for the next time) or SourceChanged
     (nothing is kept); in both cases nothing reaches the archive.
     """
@@ -83,7 +81,7 @@ def fetch(
     while tries < 2:
         delivery = Delivery(scratch, source.bron, table.tabel, state)
         try:
-            job = Fetch(client, root, source, table, delivery, gemeenten, report, closing)
+            job = Fetch(client, root, source, table, delivery, gemeenten, report)
             found = _fetch_once(job, state, raw, previous)
         except _Stale:
             delivery.discard()
@@ -119,18 +117,17 @@ def _fetch_once(job: Fetch, state: str, raw: Path, previous: Snapshot | None) ->
         if job.delivery.has(UNTYPED):
             raise
         received = _data(job, TYPED, source, layout, questions, members)
-    entry = job.closing()
-    if entry is None:
-        raise SourceChanged("is gone from the catalogue since it was looked at", where=job.where)
-    if entry.gewijzigd != state:
-        return entry.gewijzigd
-    _refuse_delivery(job, entry, members[layout.region], received, previous)
+    info = _info(job)
+    _refuse_delivery(job, info, members[layout.region], received, previous)
+    modified = str(info.get("Modified") or "")
+    if modified != state:
+        return modified
     return job.delivery.archive(
         raw,
-        gewijzigd=entry.gewijzigd,
+        gewijzigd=modified,
         licentie=source.licentie,
         url=job.root,
-        titel=entry.titel or job.table.tabel,
+        titel=str(info.get("Title") or job.table.tabel).strip(),
         rijen=received.rows,
         gemeenten=job.gemeenten,
     )
@@ -138,21 +135,16 @@ def _fetch_once(job: Fetch, state: str, raw: Path, previous: Snapshot | None) ->
 
 @dataclass(frozen=True)
 class Received:
-    """The data rows of a delivery: of which data set, how many, and whether they are all that the table has."""
+    """The data rows of a delivery: how many, and whether they are all that the table has."""
 
-    data_set: str
     rows: int
     complete: bool
 
 
-def _refuse_delivery(
-    job: Fetch, entry: CatalogueEntry, regions: Sequence[Row], received: Received, previous: Snapshot | None
-) -> None:
+def _refuse_delivery(job: Fetch, info: Row, regions: Sequence[Row], received: Received, previous: Snapshot | None) -> None:
     """SourceChanged for a delivery that is whole, page by page, and yet cannot be right: the last look before the archive."""
-    stated = entry.rijen
-    if received.complete and stated is None:
-        stated = _count(job, received.data_set, WHOLE)
-    if received.complete and stated is not None and received.rows != stated:
+    stated = info.get("RecordCount")
+    if received.complete and isinstance(stated, int) and received.rows != stated:
         raise SourceChanged(f"delivers {received.rows} rows where it states {stated}", where=job.where)
     wanted = job.table.landelijke_rij
     if wanted and wanted not in {str(row.get("Key") or "").strip().upper() for row in regions}:
@@ -160,6 +152,28 @@ def _refuse_delivery(
     comparable = previous is not None and previous.gemeenten == job.gemeenten
     if previous is not None and comparable and received.rows < previous.rijen * (1 - DROP_REFUSED):
         raise SourceChanged(f"delivers {received.rows} rows; the previous delivery had {previous.rijen}", where=job.where)
+
+
+def _info(job: Fetch) -> Row:
+    """TableInfos as it is now: never taken from an earlier fetch, because its `Modified` closes the delivery."""
+    rows: list[Row] = []
+
+    def read(path: Path) -> Page:
+        rows.clear()
+        return read_page(path, job.where, lambda lot: _collected(rows, lot), http.MAX_BYTES)
+
+    url, name = f"{job.root}/TableInfos?$format=json", "TableInfos-0001"
+    _, page = save_json(job.client, url, job.delivery.path(name), read, where=f"{job.where} TableInfos")
+    if len(rows) != 1:
+        raise SourceChanged(f"TableInfos has {len(rows)} rows instead of one", where=job.where)
+    job.delivery.record(_document(name, url, page))
+    return rows[0]
+
+
+def _collected(rows: list[Row], lot: list[Row]) -> list[Row]:
+    """`lot`, added to `rows`, without the addresses of the host that happened to serve it."""
+    rows += lot
+    return [{key: value for key, value in row.items() if key not in ADDRESSES} for row in lot]
 
 
 def _document(name: str, url: str, page: Page) -> Document:
@@ -251,8 +265,7 @@ def _small_set(job: Fetch, name: str, questions: Sequence[Question]) -> list[Row
         def each(lot: list[Row], question: Question = question) -> list[Row]:
             if not all(map(question.holds, lot)):
                 raise Ignored
-            fresh.extend(lot)
-            return lot
+            return _collected(fresh, lot)
 
         def clear(_place: str) -> None:
             fresh.clear()
@@ -303,7 +316,7 @@ def _data(
         raise SourceChanged("delivers no rows", where=job.where)
     if job.gemeenten is not None:
         _refuse_incomplete(job, data_set, questions, check, layout, members)
-    return Received(data_set, check.rows, questions[-1].whole)
+    return Received(check.rows, questions[-1].whole)
 
 
 def _answers(job: Fetch, data_set: str, questions: Sequence[Question], check: RowCheck, room: int) -> None:
