@@ -314,6 +314,8 @@ def render_current(
 ) -> Path:
     """Render pages of the current release outside of it (a release never changes); returns the path of the index.
 
+    With `out` that folder is a pack for a meeting: the asked areas stand side by side on top.
+
     Without codes: the areas that the release was made for. UsageError for a format, lens or language that does not exist.
     """
     folder = current_release(settings)
@@ -338,6 +340,7 @@ def render_current(
         formats=tuple(formats),
         language=language,
         progress=progress,
+        pack=wanted if out is not None else (),
     )
     return target / "index.html"
 

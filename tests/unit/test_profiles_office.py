@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from contextlib import closing
 from dataclasses import replace
@@ -206,3 +207,30 @@ def test_a_pool_of_processes_writes_the_same_files(
     names = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file())
     assert names == sorted(p.relative_to(folder / "site") for p in (folder / "site").rglob("*") if p.is_file())
     assert all((tmp_path / name).read_bytes() == (folder / "site" / name).read_bytes() for name in names)
+
+
+def test_a_pack_puts_the_chosen_areas_side_by_side(folder: Path, catalog: Catalog, tmp_path: Path) -> None:
+    """By gemeente and code, with the figures of the warehouse; the readme names every file that is there."""
+    warehouse = folder / "proef.duckdb"
+    chosen = (TINY, BUURTEN[0], "GM9901")
+    given = {"catalog": catalog, "areas": chosen, "formats": ("html", "xlsx"), "maps": False, "pack": chosen}
+    render.render_site(folder, warehouse, tmp_path, **given)
+    page = lxml_html.parse(tmp_path / "overzicht.html").getroot()
+    codes = [link.split("/")[1] for link in page.xpath("//table//thead//a/@href")]
+    assert codes == sorted(chosen)
+    with closing(open_warehouse(warehouse)) as con:
+        stored = {
+            (code, name): value
+            for code, name, value in con.execute("select gebiedscode, indicator, waarde from laatste_waarde").fetchall()
+        }
+    cells = page.xpath("//table//td/span[@data-indicator]")
+    assert len(cells) > 30
+    for cell in cells:
+        value = cell.get("data-waarde")
+        assert stored[cell.get("data-gebied"), cell.get("data-indicator")] == (None if value is None else float(value))
+    readme = (tmp_path / "LEESMIJ.txt").read_text(encoding="utf-8")
+    assert "Editie proef-1" in readme
+    assert "verzonnen cijfers" in readme
+    named = re.findall(r"^ *(\S+\.(?:html|xlsx|svg)):", readme, flags=re.M)
+    assert len(named) == 2 + 2 * len(chosen)
+    assert all((tmp_path / name).is_file() for name in named)

@@ -25,6 +25,7 @@ from beeld.profiles.contents import Contents, contents_of
 from beeld.profiles.html import HtmlRenderer, environment
 from beeld.profiles.lenses import known_lenses, load_lens
 from beeld.profiles.model import Release
+from beeld.profiles.pack import write_pack
 from beeld.profiles.pdf import PdfRenderer
 from beeld.profiles.reading import ReleaseData, build_profile, load_batch, load_release
 from beeld.profiles.site import Picture, Site
@@ -85,8 +86,11 @@ def render_site(
     language: str = "nl",
     maps: bool = True,
     project: Path | None = None,
+    pack: Sequence[str] = (),
 ) -> list[Path]:
     """The files of the site of `areas`, written under `out`: pages first, the index last.
+
+    With `pack` (some of `areas`) an overview of these side by side lies on top, for a meeting.
 
     `warehouse` is the database of the release in folder `release`. `texts`: team texts per area (`aanleiding`). `maps=False`
     skips drawing and the atlas. `project` holds the lenses (default: the declarations in use). Raises UsageError for an area,
@@ -114,6 +118,8 @@ def render_site(
             progress(f"profielen: {sum(len(stack.codes) for stack in stacks[:number])} van {len(set(areas))}")
         for renderer in renderers:
             written += renderer.finish(site, drawn)
+        if pack and "html" in formats:
+            written += write_pack(con, site, pack)
         if site.atlas:
             written += _write_atlas(con, site, project or project_folder(), progress)
     finally:
