@@ -33,7 +33,9 @@ def test_a_second_refresh_fetches_no_data_pages_and_keeps_the_release(world: Wor
 
 def test_a_second_refresh_of_the_real_figures_too(real_release: RealRelease, beeld: CommandLine) -> None:
     real_release.server.clear_log()
-    words = [word for code in read_manifest(real_release.result.folder)["gebieden"] for word in ("--area", code)]
+    manifest = read_manifest(real_release.result.folder)
+    words = [word for code in manifest["gebieden"] for word in ("--area", code)]
+    (real_release.settings.home / "beeld.toml").write_text(f"formaten = {manifest['formaten']}\n", encoding="utf-8")
     started = time.monotonic()
     ending = beeld(real_release.settings, "refresh", *words)
     assert time.monotonic() - started < 5

@@ -26,6 +26,7 @@ class RefreshConfig(dg.Config):
     strict: bool = Field(default=False, description="Any source that fails is fatal.")
     recalibrate: bool = Field(default=False, description="Compute the thresholds anew.")
     render: bool = Field(default=True, description="Make the pages, not only the warehouse.")
+    formats: list[str] = Field(default=[], description="Of html, pdf, pptx and xlsx; empty: as beeld.toml says.")
     sources: list[str] = Field(
         default=[], description="Look at these sources only, the others stand as archived; empty: all of them."
     )
@@ -59,7 +60,7 @@ def run_resource(surroundings: Surroundings) -> dg.ResourceDefinition:
             render=asked.render,
             strict=asked.strict,
             recalibrate=asked.recalibrate,
-            formats=formats_of(settings, all_areas=asked.all_areas),
+            formats=tuple(asked.formats) or formats_of(settings, all_areas=asked.all_areas),
         )
         name = f"Dagster run {context.run.run_id}" if context.run else "Dagster"
         with open_run(settings, options, name, progress(context)) as opened:

@@ -21,6 +21,7 @@ BeeldAtlas.map = (() => {
     "....": (pen) => { pen.dot(2, 2); pen.dot(6, 6); },
     xxx: (pen) => { pen.line(0, 0, 8, 8); pen.line(0, 8, 8, 0); },
     "-----": (pen) => { pen.line(0, 2, 8, 2); pen.line(0, 6, 8, 6); },
+    "+++": (pen) => { pen.line(0, 4, 8, 4); pen.line(4, 0, 4, 8); },
   };
 
   function image(pattern, colour) {
