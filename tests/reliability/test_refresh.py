@@ -44,6 +44,18 @@ def test_a_second_refresh_of_the_real_figures_too(real_release: RealRelease, bee
     assert real_release.server.data_page_requests() == []
 
 
+def test_a_damaged_release_is_made_again_in_its_place(world: World) -> None:
+    name = world.refresh("GM9001").release
+    folder = world.settings.releases / name
+    lost = folder / "parquet" / "gebied.parquet"
+    lost.unlink()
+    result = world.refresh("GM9001")
+    assert (result.new, result.release) == (True, name)
+    assert lost.is_file()
+    assert complete(world.settings) == name
+    assert list(world.settings.build.glob("uitgave-*")) == []
+
+
 # ---------------------------------------------------------------- something changed
 
 

@@ -141,10 +141,14 @@ def publish(settings: Settings, folder: Path, release_id: str) -> Path:
             path.chmod(0o444)
     os.sync()  # all of it at once: one by one, the pages of a country take minutes
     settings.releases.mkdir(parents=True, exist_ok=True)
-    target = settings.releases / release_id
-    if target.exists():
-        remove_tree(target)
+    target, aside = settings.releases / release_id, folder.with_name(f"{release_id}.oud")
+    if (
+        target.exists()
+    ):  # damaged, or it would not be built again; `current` may point at it, so its place is empty for a moment only
+        os.rename(target, aside)
     os.rename(folder, target)
+    if aside.exists():
+        remove_tree(aside)
     _append_order(settings, release_id)
     sync(settings.releases)
     switch(settings, release_id)
