@@ -2,6 +2,7 @@
 
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,9 +36,9 @@ def test_a_second_refresh_of_the_real_figures_too(real_release: RealRelease, bee
     real_release.server.clear_log()
     manifest = read_manifest(real_release.result.folder)
     words = [word for code in manifest["gebieden"] for word in ("--area", code)]
-    (real_release.settings.home / "beeld.toml").write_text(f"formaten = {manifest['formaten']}\n", encoding="utf-8")
+    settings = replace(real_release.settings, formats=tuple(manifest["formaten"]))
     started = time.monotonic()
-    ending = beeld(real_release.settings, "refresh", *words)
+    ending = beeld(settings, "refresh", *words)
     assert time.monotonic() - started < 5
     assert ending.code == 0
     assert f"nothing has changed: release {real_release.result.release} stands" in ending.err
