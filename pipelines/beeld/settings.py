@@ -54,6 +54,8 @@ class Settings:
     """Addresses of `BEELD_URLS`: service -> base URL, for services that a source declares itself."""
     files: Mapping[str, str] = field(default_factory=dict[str, str])
     """Source -> path of a local file that is read instead of its service (`[bestanden]` in beeld.toml)."""
+    keep_releases: int = 10
+    """How many of the newest releases stay after a publication; 0: all of them."""
 
     def address(self, service: str, declared: Mapping[str, str]) -> str:
         """The base URL of a service: that of a contract service, else the one in `BEELD_URLS`, else the one declared."""
@@ -108,6 +110,7 @@ def load_settings(environment: Mapping[str, str] | None = None, folder: Path | N
         texts={code: {k: str(v) for k, v in _table(_table(table, "teksten"), code).items()} for code in _table(table, "teksten")},
         addresses=_addresses(env.get("BEELD_URLS", "")),
         files={name: str(path) for name, path in _table(table, "bestanden").items()},
+        keep_releases=_keep(table),
     )
 
 
@@ -152,6 +155,13 @@ def _integer(table: Mapping[str, Any], key: str, default: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise UsageError(f"'{key}' must be a whole number", where="beeld.toml")
     return value
+
+
+def _keep(table: Mapping[str, Any]) -> int:
+    number = _integer(table, "bewaar_releases", 10)
+    if number < 0:
+        raise UsageError("'bewaar_releases' must be 0 (all) or more", where="beeld.toml")
+    return number
 
 
 def _base_url(variable: str, url: str) -> str:
