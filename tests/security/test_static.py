@@ -82,6 +82,8 @@ REVIEWED: dict[str, str] = {
     "warehouse/checks.py:_hierarchy_check": NAMES,
     "warehouse/crosscheck.py:_differing": FIXED,
     "warehouse/inspect.py:inspect_release": FIXED,
+    "warehouse/serve/worker.py:": "constants of the module itself",
+    "warehouse/serve/run.py:attach_line": "a line for the user to type, of an address and a token of our own",
     "warehouse/release.py:write_release": "names of public tables and their own columns; a path made of the release id",
 }
 
