@@ -1,4 +1,4 @@
-"""The messages of Quack that the front reads and writes. That the real client and server agree is in tests/reliability/test_serve.py."""
+"""The messages of Quack that the front reads and writes; tests/reliability/test_serve.py has the real client and server."""
 
 import pytest
 from hypothesis import given
