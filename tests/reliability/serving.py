@@ -62,6 +62,9 @@ def publish_small(home: Path, release_id: str) -> Path:
             "values (?, '2026-01-01', '1', '1', true)",
             [release_id],
         )
+        (folder / "parquet").mkdir()
+        for (table,) in con.execute("select table_name from duckdb_tables()").fetchall():
+            con.execute(f"copy (select 1 as rij from {table}) to '{folder}/parquet/{table}.parquet' (format parquet)")
     for name in ("index.html", "gebied/GM0001/index.html", "kaart/a b.svg"):
         page = folder / "site" / name
         page.parent.mkdir(parents=True, exist_ok=True)

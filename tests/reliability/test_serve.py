@@ -179,7 +179,7 @@ def test_nothing_of_the_release_has_changed(server: Serving) -> None:
     folder = server.home / "releases/r000"
     assert release.damage(folder) == []
     assert {path.name for path in folder.iterdir()} == {
-        "r000.duckdb", "manifest.json", "geheim.html", "site",
+        "r000.duckdb", "manifest.json", "geheim.html", "parquet", "site",
     }  # fmt: skip
 
 
