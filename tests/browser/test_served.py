@@ -28,7 +28,7 @@ def address(example_site: ExampleSite, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("target", ["", "gebied/GM9001/", "methode/", "atlas/"])
+@pytest.mark.parametrize("target", ["", "gebied/GM9001/", "methode.html", "atlas/"])
 def test_a_served_page_complains_of_nothing(target: str, address: str, chromium: Browser) -> None:
     page = chromium.new_page()
     complaints: list[str] = []

@@ -122,7 +122,10 @@ class SiteHandler(Handler):
             self.send_error(HTTPStatus.SERVICE_UNAVAILABLE, "No release")
             return
         name, elsewhere = page_of(self.path, site)
-        if elsewhere is not None:
+        if self.path == "/favicon.ico":  # browsers ask for it by themselves; the pages have none
+            self.send_response(HTTPStatus.NO_CONTENT)
+            self.end_headers()
+        elif elsewhere is not None:
             self.send_response(HTTPStatus.MOVED_PERMANENTLY)
             self.send_header("Location", elsewhere)
             self.send_header("Content-Length", "0")
