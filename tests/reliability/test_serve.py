@@ -1,8 +1,11 @@
 """`beeld serve`: reading only, for whom has a token, within limits; the site; how it starts and stops."""
 
 import http.client
+import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +20,7 @@ from beeld.warehouse.serve import wire
 from beeld.warehouse.serve.site import HEADERS
 from beeld.warehouse.serve.sql import ENDED, MOST_BYTES, NO_SUCH_USER, ONLY_READING
 from beeld.warehouse.serve.tokens import new_token
-from tests.reliability.serving import WHICH_RELEASE, Serving, asked, publish_small, serving, settings_of
+from tests.reliability.serving import WHICH_RELEASE, Serving, asked, client, environment, publish_small, serving, settings_of
 from tests.reliability.worlds import CommandLine
 
 ENDLESS = "select count(*) from range(1000000) a, range(10000000) b"
@@ -474,3 +477,23 @@ def test_only_this_machine_is_listened_to(server: Serving) -> None:
         if int(line.split()[1].split(":")[1], 16) in {server.sql, int(server.site.rsplit(":", 1)[1])} and line.split()[3] == "0A"
     }
     assert listening == {"0100007F"}
+
+
+def test_a_terminal_is_shown_a_token_for_this_run(tmp_path: Path) -> None:
+    publish_small(tmp_path, "r000")
+    ours, theirs = os.openpty()
+    words = [sys.executable, "-m", "beeld.cli", "serve", "--port", "0", "--sql-port", "0"]
+    surroundings = {**environment(), "BEELD_HOME": str(tmp_path)}
+    with subprocess.Popen(words, cwd=tmp_path, env=surroundings, stdout=theirs, stderr=subprocess.PIPE) as process:
+        os.close(theirs)
+        with os.fdopen(ours, encoding="utf-8") as terminal:
+            line = next(line.strip() for line in terminal if line.startswith("attach"))
+            with client() as con:
+                con.execute(line)
+                assert asked(con, WHICH_RELEASE) == [("r000",)]
+            process.terminate()
+            token = line.split("'")[3]
+            assert process.stderr is not None
+            assert token not in process.stderr.read().decode()
+        assert process.wait(timeout=5) == 0
+    assert not (tmp_path / "tokens.toml").exists()
