@@ -497,3 +497,16 @@ def test_a_terminal_is_shown_a_token_for_this_run(tmp_path: Path) -> None:
             assert token not in process.stderr.read().decode()
         assert process.wait(timeout=5) == 0
     assert not (tmp_path / "tokens.toml").exists()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["select " + "(" * 100_000 + "1" + ")" * 100_000, "select " + "1+" * 100_000 + "1", "select " + "1," * 100_000 + "1"],
+    ids=["nested", "deep", "wide"],
+)
+def test_a_statement_that_is_made_to_hurt_hurts_nobody(sql: str, server: Serving) -> None:
+    with server.attached() as hurtful, server.attached() as other:
+        with suppress(duckdb.Error):
+            asked(hurtful, sql)
+        assert asked(other, WHICH_RELEASE) == [("r000",)]
+    assert server.process.poll() is None

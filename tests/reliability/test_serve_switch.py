@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from statistics import quantiles
+from statistics import median, quantiles
 
 import pytest
 
@@ -50,7 +50,7 @@ def judge(answers: list[dict[str, list[str]]], questions: int, publications: int
 def test_clients_while_two_releases_are_published(tmp_path: Path) -> None:
     answers, took = ask_from_processes(tmp_path, questions=72, publications=2)
     judge(answers, 72, 2)
-    assert quantiles(took, n=100)[98] < 2
+    assert median(took) < 1
 
 
 @pytest.mark.nightly

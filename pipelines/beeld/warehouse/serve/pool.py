@@ -72,7 +72,7 @@ def start_worker(release: Path, limits: Limits) -> Worker:
     token = secrets.token_hex(32)
     order = Order(str(warehouse_file(release)), token, limits.memory_mb, min(2, os.cpu_count() or 1))
     process = subprocess.Popen(
-        [sys.executable, "-m", "beeld.warehouse.serve.worker"],
+        [sys.executable, "-P", "-m", "beeld.warehouse.serve.worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -12,6 +12,7 @@ import shutil
 import socket
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import cast
 
@@ -23,7 +24,7 @@ from beeld.warehouse.serve.tokens import Tokens, hash_of, user_of
 from beeld.warehouse.serve.web import Handler, Server
 from beeld.warehouse.serve.worker import REFUSED
 
-MOST_BYTES = 16 * 2**20
+MOST_BYTES = 2**20
 """Of a message to the server: a statement, never data."""
 
 ONLY_READING = (
@@ -150,16 +151,17 @@ class SqlHandler(Handler):
         """The answer of a process, whose body is still to be read. TookTooLong or Gone when it does not come."""
         seconds = self._front().limits.seconds
         connection = http.client.HTTPConnection("127.0.0.1", worker.port, timeout=seconds + 5)
-        try:
-            connection.request("POST", "/quack", message, {"Content-Type": wire.CONTENT_TYPE, "Connection": "close"})
-            self._wait(cast("socket.socket", connection.sock), seconds)
-            answer = connection.getresponse()
-        except (OSError, http.client.HTTPException) as error:
-            connection.close()
-            raise Gone from error
-        if answer.status != 200:
-            connection.close()
-            raise Gone
+        with ExitStack() as unless_answered:
+            unless_answered.callback(connection.close)
+            try:
+                connection.request("POST", "/quack", message, {"Content-Type": wire.CONTENT_TYPE, "Connection": "close"})
+                self._wait(cast("socket.socket", connection.sock), seconds)
+                answer = connection.getresponse()
+            except (OSError, http.client.HTTPException) as error:
+                raise Gone from error
+            if answer.status != 200:
+                raise Gone
+            unless_answered.pop_all()
         return answer
 
     def _wait(self, process: socket.socket, seconds: float) -> None:

@@ -62,8 +62,7 @@ def main() -> None:
         order = Order(**json.loads(sys.stdin.readline()))
         con = open_guarded(order)
         port = listen(con, order.token)
-        # no file can grow by anything this process does from here on
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+        shut_in(order)
         answer = {"port": port}
     except Exception as error:
         answer = {"error": f"{type(error).__name__}: {error}"}
@@ -71,6 +70,13 @@ def main() -> None:
     sys.stdout.flush()
     sys.stdin.read()
     os._exit(0)  # at once, also when a statement is still running
+
+
+def shut_in(order: Order) -> None:
+    """From here on no file grows by anything this process does, and what DuckDB does not count towards its limit has one too."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    most = (2 * order.memory_mb + 2048) * 2**20
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
 
 
 def open_guarded(order: Order) -> duckdb.DuckDBPyConnection:
