@@ -27,9 +27,10 @@ WHICH_RELEASE = (
 """One row, unless something is mixed."""
 
 
-def environment() -> dict[str, str]:
-    """Of a process that finds the package and the tests, and is not measured."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("COV", "BEELD_"))}
+def environment(*, measured: bool = False) -> dict[str, str]:
+    """Of a process that finds the package and the tests; `measured` when its coverage counts."""
+    strange = ("BEELD_",) if measured else ("BEELD_", "COV")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(strange)}
     return {**kept, "PYTHONPATH": os.pathsep.join([str(ROOT / "pipelines"), str(ROOT)])}
 
 
@@ -129,7 +130,7 @@ def serving(home: Path, *words: str, limits: str = "") -> Iterator[Serving]:
         [sys.executable, "-m", "beeld.cli", "serve", "--port", "0", "--sql-port", "0", *words],
         cwd=home,
         env={
-            **{n: v for n, v in os.environ.items() if not n.startswith("COV")},
+            **environment(measured=True),
             "BEELD_HOME": str(home),
             "PYTHONUNBUFFERED": "1",
         },

@@ -384,7 +384,7 @@ def test_sessions_end_with_a_front_that_was_killed(tmp_path: Path) -> None:
 def test_a_running_question_ends_on_its_own_release(tmp_path: Path) -> None:
     publish_small(tmp_path, "r000")
     with serving(tmp_path) as running, running.attached() as con, ThreadPoolExecutor(1) as pool:
-        slow = "select release, sleep_ms(1500) from release"
+        slow = "select release, sleep_ms(5000) from release"
         waiting = pool.submit(asked, con, slow)
         time.sleep(0.3)
         publish_small(tmp_path, "r001")
