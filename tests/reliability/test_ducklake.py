@@ -200,8 +200,7 @@ def test_two_publishers_and_a_reader(tmp_path: Path, postgres: Postgres, monkeyp
     assert which(target) == [(str(told[-1]).removeprefix("release "),)]
 
 
-def test_two_publishers_into_a_file_wait_for_each_other(tmp_path: Path) -> None:
-    target = f"ducklake:{tmp_path / 'beeld.ducklake'}"
+def test_three_publishers_into_a_lake_that_is_not_there_yet(tmp_path: Path, target: str) -> None:
     releases = [publish_small(tmp_path / "data", f"r{number:03}") for number in range(3)]
     processes = [subprocess.Popen([sys.executable, "-c", PUBLISH, str(r), target], env=environment()) for r in releases]
     assert [process.wait(timeout=120) for process in processes] == [0, 0, 0]
