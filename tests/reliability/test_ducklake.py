@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -171,7 +172,7 @@ def test_a_lake_that_uses_our_names_is_refused(tmp_path: Path, target: str) -> N
 
 def test_two_publishers_and_a_reader(tmp_path: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
     target = postgres_target(postgres, tmp_path, monkeypatch)
-    releases = [publish_small(tmp_path / "data", f"r{number:03}") for number in range(5)]
+    releases = [publish_small(tmp_path / "data", f"r{number:03}") for number in range(3)]
     publish_ducklake(releases[0], target)
     seen: list[list[tuple[object, ...]]] = []
     done = threading.Event()
@@ -180,15 +181,15 @@ def test_two_publishers_and_a_reader(tmp_path: Path, postgres: Postgres, monkeyp
         with reader(target) as con:
             while not done.is_set():
                 seen.append(con.execute(WHICH_RELEASE).fetchall())
+                time.sleep(0.02)
 
     thread = threading.Thread(target=read)
     thread.start()
     try:
-        for pair in (releases[1:3], releases[3:5]):
-            processes = [
-                subprocess.Popen([sys.executable, "-c", PUBLISH, str(release), target], env=environment()) for release in pair
-            ]
-            assert [process.wait(timeout=120) for process in processes] == [0, 0]
+        processes = [
+            subprocess.Popen([sys.executable, "-c", PUBLISH, str(release), target], env=environment()) for release in releases[1:]
+        ]
+        assert [process.wait(timeout=120) for process in processes] == [0, 0]
     finally:
         done.set()
         thread.join()
@@ -196,7 +197,7 @@ def test_two_publishers_and_a_reader(tmp_path: Path, postgres: Postgres, monkeyp
     assert [rows for rows in seen if len(rows) != 1] == []
     with reader(target) as con:
         told = [row[0] for row in con.execute("select commit_message from meer.snapshots() where author = 'beeld'").fetchall()]
-    assert sorted(told) == [f"release r{number:03}" for number in range(5)]
+    assert sorted(told) == [f"release r{number:03}" for number in range(3)]
     assert which(target) == [(str(told[-1]).removeprefix("release "),)]
 
 
@@ -209,7 +210,7 @@ def test_three_publishers_into_a_lake_that_is_not_there_yet(tmp_path: Path, targ
     assert len(which(target)) == 1
 
 
-@pytest.mark.parametrize("moment", ["gebied", "waarde", "making it visible"])
+@pytest.mark.parametrize("moment", ["waarde", "making it visible"])
 def test_a_kill_leaves_the_release_that_was_there(
     moment: str, tmp_path: Path, target: str, publish: Callable[..., subprocess.Popen[str]]
 ) -> None:

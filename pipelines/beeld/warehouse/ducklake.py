@@ -130,7 +130,7 @@ def publish_ducklake(
                 ) from error
             say("waiting for another publication")
             time.sleep(wait * random.uniform(0.5, 1.5))  # noqa: S311 - so that two that wait do not meet again
-            wait = min(2 * wait, 5.0)
+            wait = min(2 * wait, 1.0)
 
 
 @contextmanager
