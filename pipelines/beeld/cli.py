@@ -82,6 +82,12 @@ def show_warnings(warnings: tuple[str, ...]) -> None:
         messages.print(f"warning: {warning}")
 
 
+def show_removed(releases: tuple[str, ...]) -> None:
+    """Say which older releases made place."""
+    for name in releases:
+        messages.print(f"release {name} was removed: 'bewaar_releases' in beeld.toml says how many stay")
+
+
 @app.command()
 def refresh(
     area: Areas = None,
@@ -113,6 +119,7 @@ def refresh(
     messages.print(
         f"release {result.release} published" if result.new else f"nothing has changed: release {result.release} stands"
     )
+    show_removed(result.removed)
     index = result.folder / "site" / "index.html"
     typer.echo(str(index if index.exists() else result.folder))
     if result.refused:
@@ -349,6 +356,39 @@ def diff(
         typer.echo(f"{title}: {'' if rows else 'geen verschil'}")
         if rows:
             show_table([field.name for field in fields(rows[0])], [list(astuple(row)) for row in rows])
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder, or that of an earlier export.")],
+    formats: Annotated[
+        str, typer.Option("--format", help="Comma-separated: parquet, csv, xlsx, gpkg.")
+    ] = "parquet,csv,xlsx,gpkg",
+) -> None:
+    """The current release as files that other programs read, with a dictionary."""
+    from beeld.warehouse.export.run import chosen, export_release
+
+    with progress() as report:
+        done = export_release(load_settings(), folder, chosen(formats), report)
+    show_warnings(done.notes)
+    messages.print(f"release {done.release} exported")
+    typer.echo(str(done.folder))
+
+
+@app.command()
+def publish(
+    target: Annotated[
+        str, typer.Option("--target", metavar="TARGET", help="A folder, a file that ends in .zip, or ducklake:...")
+    ],
+) -> None:
+    """Copy the current release: all of it to a folder, the pages to a zip, the tables into a DuckLake."""
+    from beeld.warehouse.publish.run import publish_release
+
+    with progress() as report:
+        done = publish_release(load_settings(), target, report)
+    messages.print("published and verified" if done.new else "nothing has changed: it stands there already, verified")
+    show_removed(done.removed)
+    typer.echo(done.place)
 
 
 @app.command()

@@ -44,6 +44,7 @@ from beeld.warehouse.inputs import (
     thresholds_of_release,
 )
 from beeld.warehouse.read import current_release, open_warehouse, warehouse_file
+from beeld.warehouse.retention import retain
 
 Progress = Callable[[str], None]
 Watch = Callable[[TableProgress], None]
@@ -59,6 +60,8 @@ class Result:
     warnings: tuple[str, ...]
     refused: bool = False
     """True when a dropped file was refused, which is among the warnings; what the other sources gave was published."""
+    removed: tuple[str, ...] = ()
+    """Older releases that made place (`bewaar_releases`)."""
 
 
 def refresh(
@@ -89,7 +92,7 @@ def refresh(
             release.switch(settings, known.name)
             return Result(known, known.name, False, warnings, refused)
         folder = build_release(settings, catalog, inputs, thresholds, progress, shelf)
-        return Result(folder, folder.name, True, warnings, refused)
+        return Result(folder, folder.name, True, warnings, refused, retain(settings))
 
 
 def formats_of(settings: Settings, *, all_areas: bool) -> tuple[str, ...]:

@@ -64,6 +64,8 @@ class Settings:
     files: Mapping[str, str] = field(default_factory=dict[str, str])
     """Source -> path of a local file that is read instead of its service (`[bestanden]` in beeld.toml)."""
     limits: Limits = Limits()
+    keep_releases: int = 10
+    """How many of the newest releases stay after a publication; 0: all of them."""
 
     def address(self, service: str, declared: Mapping[str, str]) -> str:
         """The base URL of a service: that of a contract service, else the one in `BEELD_URLS`, else the one declared."""
@@ -119,6 +121,7 @@ def load_settings(environment: Mapping[str, str] | None = None, folder: Path | N
         addresses=_addresses(env.get("BEELD_URLS", "")),
         files={name: str(path) for name, path in _table(table, "bestanden").items()},
         limits=_limits(_table(table, "vragen")),
+        keep_releases=_keep(table),
     )
 
 
@@ -175,6 +178,13 @@ def _limits(table: Mapping[str, Any]) -> Limits:
     if min(numbers) < 1:
         raise UsageError("the numbers of 'vragen' must be 1 or more", where="beeld.toml")
     return Limits(*numbers)
+
+
+def _keep(table: Mapping[str, Any]) -> int:
+    number = _integer(table, "bewaar_releases", 10)
+    if number < 0:
+        raise UsageError("'bewaar_releases' must be 0 (all) or more", where="beeld.toml")
+    return number
 
 
 def _base_url(variable: str, url: str) -> str:

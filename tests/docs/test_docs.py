@@ -7,6 +7,7 @@ import re
 import shlex
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import yaml
 from beeld import errors
 from beeld.cli import app
 from beeld.settings import load_settings
+from beeld.warehouse.export.run import export_release
 from beeld.warehouse.query import ask
 from beeld.warehouse.read import open_warehouse, warehouse_file
 
@@ -355,6 +357,17 @@ def test_example_in_python_runs(docs_home: Path, monkeypatch: pytest.MonkeyPatch
     space: dict[str, Any] = {}
     exec(compile(code, "docs/analist.md", "exec"), space)  # noqa: S102 - our own page
     assert len(space["profiel"]) > 100
+
+
+def test_example_in_python_on_an_export_runs(
+    docs_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (code,) = [body for kind, body in FENCE.findall(page("docs/beleidsmaker.md")) if kind == "python"]
+    settings = replace(load_settings({}, folder=tmp_path), home=docs_home)
+    export_release(settings, tmp_path / "cijfers", ("parquet",))
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "docs/beleidsmaker.md", "exec"), {})  # noqa: S102 - our own page
+    assert "Verzinbuurt" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=name_of)

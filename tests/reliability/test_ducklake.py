@@ -18,7 +18,8 @@ from beeld.errors import Busy, Damaged, UsageError
 from beeld.warehouse.ducklake import lake_of, publish_ducklake
 from beeld.warehouse.extensions import load_extension
 from tests.reliability.postgres import Postgres, programs, running_postgres
-from tests.reliability.serving import WHICH_RELEASE, environment, publish_small
+from tests.reliability.serving import WHICH_RELEASE, environment, publish_small, settings_of
+from tests.reliability.worlds import CommandLine
 
 PUBLISH = (
     "import os, signal, sys\n"
@@ -293,3 +294,16 @@ def test_no_password_is_ever_told(postgres: Postgres, tmp_path: Path, monkeypatc
         with pytest.raises(UsageError, match="cannot be published to") as refused:
             publish_ducklake(release, target, patience=0)
         assert "heelerg-geheim" not in refused.value.message
+
+
+def test_the_command(tmp_path: Path, target: str, beeld: CommandLine) -> None:
+    settings = settings_of(tmp_path / "data")
+    publish_small(settings.home, "r001")
+    first, second = (beeld(settings, "publish", "--target", target) for _ in range(2))
+    assert [ending.code for ending in (first, second)] == [0, 0]
+    assert first.out.strip() == lake_of(target).shown
+    assert "published and verified" in first.err
+    assert "nothing has changed" in second.err
+    assert which(target) == [("r001",)]
+    refused = beeld(settings, "publish", "--target", "ducklake:postgres:dbname=x password=zeergeheim")
+    assert (refused.code, "zeergeheim" in refused.err) == (2, False)

@@ -10,12 +10,14 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from beeld.warehouse import release
+from beeld.warehouse.retention import retain
 from beeld.warehouse.serve import wire
 from beeld.warehouse.serve.site import HEADERS
 from beeld.warehouse.serve.sql import ENDED, MOST_BYTES, NO_SUCH_USER, ONLY_READING
@@ -510,3 +512,18 @@ def test_a_statement_that_is_made_to_hurt_hurts_nobody(sql: str, server: Serving
             asked(hurtful, sql)
         assert asked(other, WHICH_RELEASE) == [("r000",)]
     assert server.process.poll() is None
+
+
+def test_a_release_that_a_session_uses_is_not_cleared_away(tmp_path: Path) -> None:
+    publish_small(tmp_path, "r000")
+    settings = replace(settings_of(tmp_path), keep_releases=1)
+    with serving(tmp_path, "--no-site") as running, running.attached() as con:
+        for number in (1, 2):
+            publish_small(tmp_path, f"r00{number}")
+        assert retain(settings) == ()
+        assert asked(con, WHICH_RELEASE) == [("r000",)]
+        con.execute("detach beeld")
+        until = time.monotonic() + 10
+        while not (gone := retain(settings)) and time.monotonic() < until:
+            time.sleep(0.2)
+        assert gone == ("r000",)

@@ -187,3 +187,21 @@ def complete(settings: Settings) -> str:
     assert not [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink() and path.stat().st_mode & 0o222]
     assert not list(folder.glob("*.wal"))
     return folder.name
+
+
+def settings_of(home: Path) -> Settings:
+    """Settings with this home and nothing else."""
+    return replace(load_settings({}, folder=home.parent), home=home)
+
+
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    """Every file of a folder."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def writable(folder: Path) -> Path:
+    """The same folder, its files no longer read-only."""
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            path.chmod(0o644)
+    return folder

@@ -131,6 +131,7 @@ class Run:
         """Make the checked release current and return its folder; UsageError when it was not checked or did not pass."""
         from beeld import refresh
         from beeld.warehouse.release import switch
+        from beeld.warehouse.retention import retain
 
         if self.known is not None:
             switch(self.settings, self.known.name)
@@ -139,7 +140,9 @@ class Run:
         if not self.passed or self._inputs is None or self._thresholds is None:
             raise UsageError("the checks did not pass in this run", kept="Nothing was published, the last release stands")
         folder = refresh.write(making.con, self.settings, self.catalog, making.release, self.progress)
-        return refresh.publish(folder, self.settings, self.catalog, self._inputs, making.release, self._thresholds, self.progress)
+        made = refresh.publish(folder, self.settings, self.catalog, self._inputs, making.release, self._thresholds, self.progress)
+        retain(self.settings)
+        return made
 
 
 @contextmanager

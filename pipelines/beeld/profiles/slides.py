@@ -23,11 +23,11 @@ from pptx.util import Inches, Length, Pt
 from beeld.profiles import wording
 from beeld.profiles.contents import Contents, Section
 from beeld.profiles.lines import FigureLine
-from beeld.profiles.packages import fixed
 from beeld.profiles.site import FILES, Picture, Site
 from beeld.profiles.text import Number, Sentence
 from beeld.profiles.timeline import WORDS, Line
 from beeld.profiles.wording import first_upper
+from beeld.warehouse.packages import fixed
 
 WIDTH, HEIGHT = 13.333, 7.5
 """Inches: 16:9."""

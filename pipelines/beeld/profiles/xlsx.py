@@ -20,10 +20,10 @@ from beeld.profiles import wording
 from beeld.profiles.contents import Contents, Section
 from beeld.profiles.lines import FigureLine
 from beeld.profiles.model import Cell
-from beeld.profiles.packages import fixed
 from beeld.profiles.site import FILES, Picture, Site
 from beeld.profiles.timeline import WORDS
 from beeld.transforms.catalog import Indicator
+from beeld.warehouse.packages import fixed
 
 EXAMPLE = "voorbeeld: verzonnen cijfers"
 SHEET_NAME = 31

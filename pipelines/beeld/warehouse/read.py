@@ -32,6 +32,14 @@ def current_release(settings: Settings) -> Path:
     return target
 
 
+def current_id(settings: Settings) -> str | None:
+    """The name of the published release; None when there is none, or when the pointer points at nothing."""
+    try:
+        return current_release(settings).name
+    except (UsageError, Damaged):
+        return None
+
+
 def warehouse_file(release: Path) -> Path:
     """The DuckDB file of a release, under the name that no other release has."""
     return release / f"{release.name}.duckdb"

@@ -7,6 +7,7 @@ current           -> releases/<id>
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -14,7 +15,7 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -30,6 +31,9 @@ from beeld.warehouse.build import PUBLIC_TABLES, create_profile_view, create_sch
 
 MANIFEST = "manifest.json"
 ORDER_FILE = "volgorde.txt"
+POINTER_FILE = "CURRENT"
+NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS})
+"""What a disk answers that knows no links, such as a share of Windows."""
 ORDER = {
     "gebied": "gebiedscode",
     "gebied_historie": "gebiedscode, indeling_jaar",
@@ -156,11 +160,18 @@ def publish(settings: Settings, folder: Path, release_id: str) -> Path:
 
 
 def switch(settings: Settings, release_id: str) -> None:
-    """Point `current` at a release, in one step."""
+    """Point `current` at a release, in one step; where links are impossible a file `CURRENT` says which it is."""
     temporary = settings.home / f".current-{os.getpid()}"
     temporary.unlink(missing_ok=True)
-    temporary.symlink_to(Path("releases") / release_id, target_is_directory=True)
-    os.replace(temporary, settings.current)
+    target = Path("releases") / release_id
+    try:
+        temporary.symlink_to(target, target_is_directory=True)
+        os.replace(temporary, settings.current)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        temporary.write_text(f"{target.as_posix()}\n", encoding="utf-8")
+        os.replace(temporary, settings.current.with_name(POINTER_FILE))
     sync(settings.home)
 
 
@@ -198,9 +209,17 @@ def _order(settings: Settings) -> list[str]:
 
 
 def _append_order(settings: Settings, release_id: str) -> None:
-    names = [name for name in _order(settings) if name != release_id]
+    _write_order(settings, [*(name for name in _order(settings) if name != release_id), release_id])
+
+
+def forget_order(settings: Settings, release_id: str) -> None:
+    """Take a release that is gone out of the order of publication."""
+    _write_order(settings, [name for name in _order(settings) if name != release_id])
+
+
+def _write_order(settings: Settings, names: Sequence[str]) -> None:
     temporary = settings.releases / f".{ORDER_FILE}.tmp"
-    temporary.write_text("\n".join([*names, release_id]) + "\n", encoding="utf-8")
+    temporary.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
     os.replace(temporary, settings.releases / ORDER_FILE)
 
 

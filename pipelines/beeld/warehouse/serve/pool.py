@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -22,6 +23,7 @@ from typing import IO, Any
 from beeld.errors import Busy, Damaged
 from beeld.settings import Limits
 from beeld.warehouse.read import warehouse_file
+from beeld.warehouse.retention import using
 from beeld.warehouse.serve.worker import Order
 
 SPARE = 1
@@ -41,9 +43,12 @@ class Worker:
     token: str = field(repr=False)
     port: int
     idle_since: float
+    in_use: ExitStack = field(default_factory=ExitStack, repr=False)
+    """Keeps its release from being cleared away as long as it runs."""
 
     def end(self) -> None:
         """Stop it, whatever it is doing."""
+        self.in_use.close()
         self.process.kill()
         self.process.wait()
         for stream in (self.process.stdin, self.process.stdout):
@@ -81,6 +86,7 @@ def start_worker(release: Path, limits: Limits) -> Worker:
     )
     worker = Worker(process, release.name, token, 0, time.monotonic())
     try:
+        worker.in_use.enter_context(using(release))
         if process.stdin is not None and process.stdout is not None:
             process.stdin.write(order.as_line())
             process.stdin.flush()
