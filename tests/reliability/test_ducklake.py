@@ -238,6 +238,17 @@ def test_a_release_that_is_not_what_its_manifest_says_is_not_shown(tmp_path: Pat
     assert which(target) == [("r001",)]
 
 
+def test_a_release_that_cannot_be_opened_makes_no_lake(tmp_path: Path) -> None:
+    release = tmp_path / "r001"
+    release.mkdir()
+    for content in (None, b"geen warehouse"):
+        if content is not None:
+            (release / "r001.duckdb").write_bytes(content)
+        with pytest.raises(Damaged, match="warehouse"):
+            publish_ducklake(release, f"ducklake:{tmp_path / 'meer' / 'beeld.ducklake'}")
+    assert not (tmp_path / "meer").exists()
+
+
 def test_somebody_who_keeps_the_file_busy(tmp_path: Path) -> None:
     target = f"ducklake:{tmp_path / 'beeld.ducklake'}"
     release = publish_small(tmp_path / "data", "r001")

@@ -140,6 +140,10 @@ def _opened(release: Path, lake: Lake) -> Generator[duckdb.DuckDBPyConnection]:
     if not file.is_file():
         raise Damaged("its warehouse is not there", where=str(release), todo="Run 'beeld check'")
     with duckdb.connect(config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}) as con:
+        try:
+            con.execute(f"attach {_text(str(file))} as uitgave (read_only)")
+        except duckdb.Error as error:
+            raise Damaged("its warehouse cannot be opened", where=str(release), todo="Run 'beeld check'") from error
         load_extension(con, "ducklake")
         if lake.catalogue.startswith(POSTGRES):
             load_extension(con, "postgres_scanner")
@@ -147,7 +151,6 @@ def _opened(release: Path, lake: Lake) -> Generator[duckdb.DuckDBPyConnection]:
             Path(lake.catalogue).parent.mkdir(parents=True, exist_ok=True)
         data = "" if lake.data is None else f", data_path {_text(str(lake.data) + '/')}"
         con.execute(f"attach {_text(lake.shown)} as meer (data_inlining_row_limit 0{data})")
-        con.execute(f"attach {_text(str(file))} as uitgave (read_only)")
         yield con
 
 
