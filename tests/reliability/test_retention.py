@@ -1,16 +1,19 @@
 """How many releases stay: the newest, the current, the one to go back to and the ones in use; whatever kills the removal."""
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from beeld.errors import Busy, UsageError
+from beeld.errors import Busy, Damaged, UsageError
 from beeld.settings import Settings, load_settings
 from beeld.warehouse import release
 from beeld.warehouse.retention import retain, superfluous, using
@@ -101,6 +104,31 @@ def test_a_user_that_is_killed_holds_nothing(settings: Settings, names: list[str
     user.wait(timeout=10)
     user.stdout.close()
     assert retain(settings) == (names[0],)
+
+
+def test_who_comes_too_late_is_told(settings: Settings, names: list[str]) -> None:
+    """Waiting for the lock while the release is removed, and coming when it is gone already."""
+    place = settings.releases / names[0]
+    told: list[str] = []
+
+    def wait() -> None:
+        try:
+            with using(place):
+                told.append("holds")
+        except Damaged as error:
+            told.append(error.message)
+
+    with (place / release.MANIFEST).open("rb") as manifest:
+        fcntl.flock(manifest, fcntl.LOCK_EX)
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        time.sleep(0.2)
+        assert told == []
+        os.rename(place, settings.build / "weg")
+    waiting.join(timeout=10)
+    wait()
+    assert len(told) == 2
+    assert all("may have been removed" in message for message in told)
 
 
 def test_nothing_goes_where_nothing_is_current(settings: Settings, names: list[str]) -> None:

@@ -2,9 +2,12 @@
 
 import json
 import math
+import os
 import re
 import shutil
 import sqlite3
+import subprocess
+import sys
 import zipfile
 from contextlib import closing
 from datetime import datetime
@@ -34,6 +37,7 @@ from beeld.warehouse.release import ORDER, PUBLIC_TABLES
 from tests.reliability.worlds import CommandLine, bytes_of, copy_home, settings_of, writable
 from tests.unit.exports import read_csv, rows_of, sheet_rows, unguarded
 
+ROOT = Path(__file__).parents[2]
 TABLES = (*PUBLIC_TABLES, *VIEWS)
 KEYS = {**ORDER, **VIEWS}
 
@@ -74,6 +78,29 @@ def test_every_table_is_there_in_every_format(done: Exported, home: Settings, fo
 def test_the_same_release_gives_the_same_bytes(home: Settings, folder: Path, tmp_path: Path) -> None:
     again = export_release(home, tmp_path / "nog eens, é", tuple(WRITERS)).folder
     one, other = bytes_of(folder), bytes_of(again)
+    assert list(one) == list(other)
+    assert [name for name in one if one[name] != other[name]] == []
+
+
+def test_surroundings_make_no_difference(home: Settings, folder: Path, tmp_path: Path) -> None:
+    """Another time zone (with summer time in January), language, hash seed, umask and working folder."""
+    program = (
+        "import sys; from pathlib import Path; from tests.reliability.worlds import settings_of\n"
+        "from beeld.warehouse.export.run import WRITERS, export_release\n"
+        "export_release(settings_of(Path(sys.argv[1])), Path(sys.argv[2]), tuple(WRITERS))\n"
+    )
+    strange = {"TZ": "Australia/Sydney", "LC_ALL": "C", "PYTHONHASHSEED": "4242"}
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(home.home), str(tmp_path / "elders")],
+        env={**os.environ, **strange, "PYTHONPATH": os.pathsep.join([str(ROOT / "pipelines"), str(ROOT)])},
+        cwd=tmp_path,
+        umask=0o077,
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr
+    one, other = bytes_of(folder), bytes_of(tmp_path / "elders")
     assert list(one) == list(other)
     assert [name for name in one if one[name] != other[name]] == []
 

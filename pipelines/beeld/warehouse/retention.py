@@ -16,6 +16,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from beeld.errors import Damaged
 from beeld.settings import Settings
 from beeld.sources.archive import sync
 from beeld.warehouse.read import current_id
@@ -27,10 +28,24 @@ GONE = ".weg"
 
 @contextmanager
 def using(release: Path) -> Generator[None]:
-    """Keep a release from being removed while the block runs; others may use it at the same time."""
-    with (release / MANIFEST).open("rb") as manifest:
+    """Keep a release from being removed while the block runs; others may use it at the same time.
+
+    Damaged when it was removed before it could be held; the current release never is.
+    """
+    path = release / MANIFEST
+    try:
+        manifest = path.open("rb")
+    except OSError as error:
+        raise _gone(release) from error
+    with manifest:
         fcntl.flock(manifest, fcntl.LOCK_SH)
+        if not path.exists() or os.fstat(manifest.fileno()).st_ino != path.stat().st_ino:
+            raise _gone(release)
         yield
+
+
+def _gone(release: Path) -> Damaged:
+    return Damaged("the release has no manifest; it may have been removed just now", where=str(release), todo="Try again")
 
 
 def superfluous(settings: Settings) -> list[Path]:
