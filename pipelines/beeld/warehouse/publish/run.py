@@ -30,8 +30,8 @@ SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:", re.IGNORECASE)
 """`https:`, `ftp:`: never a folder; a disk of one letter is."""
 
 KINDS: tuple[tuple[str, Callable[[str], bool], Publish], ...] = (
-    ("a file that ends in .zip: the pages", lambda target: target.lower().endswith(".zip"), archive.publish),
     ("ducklake:...: the tables, as a snapshot of a DuckLake", lambda target: target.startswith(SCHEME_OF_LAKES), to_lake),
+    ("a file that ends in .zip: the pages", lambda target: target.lower().endswith(".zip"), archive.publish),
     ("a folder: everything", lambda target: not SCHEME.match(target), folder.publish),
 )
 """What a user may write, how to know it, and what does it; the first that fits."""

@@ -75,6 +75,8 @@ class Session:
 def start_worker(release: Path, limits: Limits) -> Worker:
     """Start a process for a release and wait until it listens; Damaged when the release cannot be opened."""
     token = secrets.token_hex(32)
+    in_use = ExitStack()
+    in_use.enter_context(using(release))
     order = Order(str(warehouse_file(release)), token, limits.memory_mb, min(2, os.cpu_count() or 1))
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "beeld.warehouse.serve.worker"],
@@ -84,9 +86,8 @@ def start_worker(release: Path, limits: Limits) -> Worker:
         text=True,
         start_new_session=True,  # Ctrl-C is for the front, which then ends its processes itself
     )
-    worker = Worker(process, release.name, token, 0, time.monotonic())
+    worker = Worker(process, release.name, token, 0, time.monotonic(), in_use)
     try:
-        worker.in_use.enter_context(using(release))
         if process.stdin is not None and process.stdout is not None:
             process.stdin.write(order.as_line())
             process.stdin.flush()
