@@ -23,6 +23,12 @@ class BeeldError(Exception):
         return f"{place}{self.what.rstrip('.')}.{tail}"
 
 
+class NoRoom(BeeldError):
+    """The disk has no room for what was asked; nothing was begun."""
+
+    exit_code = 1
+
+
 class UsageError(BeeldError):
     """Wrong use, bad SQL, or no release yet."""
 

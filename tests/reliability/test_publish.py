@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from beeld.errors import Busy, Damaged, UsageError
+from beeld.errors import Busy, Damaged, NoRoom, UsageError
 from beeld.settings import Settings
 from beeld.warehouse import release, room
 from beeld.warehouse.publish import archive, folder, run
@@ -204,7 +204,7 @@ def test_without_room_nothing_is_begun(home: Settings, target: Path, monkeypatch
     usage = shutil.disk_usage(target.parents[1])
     monkeypatch.setattr(room.shutil, "disk_usage", lambda _path: usage._replace(free=3))
     for place in (target, target.with_name("uit.zip")):
-        with pytest.raises(UsageError, match="0 MB is free"):
+        with pytest.raises(NoRoom, match="0 MB is free"):
             publish_release(home, str(place))
     assert not (target / "releases").exists()
     assert not target.with_name("uit.zip").exists()

@@ -7,6 +7,7 @@ import pytest
 from beeld import errors
 
 CODES = {
+    errors.NoRoom: 1,
     errors.UsageError: 2,
     errors.SourceUnreachable: 3,
     errors.SourceChanged: 4,

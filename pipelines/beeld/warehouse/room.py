@@ -5,15 +5,15 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from beeld.errors import UsageError
+from beeld.errors import NoRoom
 
 
 def need_room(place: Path, size: int, what: str) -> None:
-    """UsageError when the disk that `place` is (or will be) on has less than `size` bytes free."""
+    """NoRoom when the disk that `place` is (or will be) on has less than `size` bytes free."""
     there = next(path for path in (place, *place.parents) if path.exists())
     free = shutil.disk_usage(there).free
     if free < size:
-        raise UsageError(
+        raise NoRoom(
             f"{what} needs {_megabytes(size)}, and {_megabytes(free)} is free",
             where=str(place.parent if place.name.startswith(".") else place),
             kept="Nothing was changed",
