@@ -301,7 +301,8 @@ def query(
     from beeld.warehouse.query import ask
     from beeld.warehouse.read import current_release
 
-    answer = ask(current_release(load_settings()), sql)
+    settings = load_settings()
+    answer = ask(current_release(settings), sql, settings.limits)
     if as_json:
         typer.echo(answer.as_json())
     elif as_csv:
@@ -376,9 +377,11 @@ def export(
 
 @app.command()
 def publish(
-    target: Annotated[str, typer.Option("--target", metavar="TARGET", help="A folder, or a file that ends in .zip.")],
+    target: Annotated[
+        str, typer.Option("--target", metavar="TARGET", help="A folder, a file that ends in .zip, or ducklake:...")
+    ],
 ) -> None:
-    """Copy the current release elsewhere: a folder gets everything, a zip the pages."""
+    """Copy the current release: all of it to a folder, the pages to a zip, the tables into a DuckLake."""
     from beeld.warehouse.publish.run import publish_release
 
     with progress() as report:
@@ -399,6 +402,28 @@ def schedule(
     os.environ["DAGSTER_HOME"] = str(dagster_home(load_settings()))
     arguments = ["dagster", "dev", "-m", "beeld.assets.definitions", "-h", host, "-p", str(port)]
     os.execv(sys.executable, [sys.executable, "-W", "ignore:Function", "-m", *arguments])  # noqa: S606 - no shell is wanted
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port of the site.")] = 8080,
+    sql_port: Annotated[int, typer.Option("--sql-port", help="Port for DuckDB clients.")] = 9494,
+    no_site: Annotated[bool, typer.Option("--no-site", help="SQL only.")] = False,
+    new_token: Annotated[
+        str | None, typer.Option("--new-token", metavar="NAME", help="Make a token for a user, print it, and stop.")
+    ] = None,
+) -> None:
+    """The current release, read-only, for DuckDB clients (Quack), and the site over HTTP; for this machine unless told else."""
+    from beeld.warehouse.serve.run import Places, token_file
+    from beeld.warehouse.serve.run import serve as run
+    from beeld.warehouse.serve.tokens import new_token as make_token
+
+    settings = load_settings()
+    if new_token is not None:
+        typer.echo(make_token(token_file(settings), new_token))
+        return
+    run(settings, Places(host, None if no_site else port, sql_port), typer.echo, messages.print)
 
 
 def show_table(columns: list[str], rows: list[list[Any]]) -> None:

@@ -35,6 +35,15 @@ def project_folder() -> Path:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """What one question may take (`[vragen]` in beeld.toml): seconds, megabytes of memory, and how many sessions there may be."""
+
+    seconds: int = 60
+    memory_mb: int = 1024
+    sessions: int = 8
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything a run needs to know about its surroundings; values only, nothing is opened here."""
 
@@ -54,6 +63,7 @@ class Settings:
     """Addresses of `BEELD_URLS`: service -> base URL, for services that a source declares itself."""
     files: Mapping[str, str] = field(default_factory=dict[str, str])
     """Source -> path of a local file that is read instead of its service (`[bestanden]` in beeld.toml)."""
+    limits: Limits = Limits()
     keep_releases: int = 10
     """How many of the newest releases stay after a publication; 0: all of them."""
 
@@ -110,6 +120,7 @@ def load_settings(environment: Mapping[str, str] | None = None, folder: Path | N
         texts={code: {k: str(v) for k, v in _table(_table(table, "teksten"), code).items()} for code in _table(table, "teksten")},
         addresses=_addresses(env.get("BEELD_URLS", "")),
         files={name: str(path) for name, path in _table(table, "bestanden").items()},
+        limits=_limits(_table(table, "vragen")),
         keep_releases=_keep(table),
     )
 
@@ -155,6 +166,18 @@ def _integer(table: Mapping[str, Any], key: str, default: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise UsageError(f"'{key}' must be a whole number", where="beeld.toml")
     return value
+
+
+def _limits(table: Mapping[str, Any]) -> Limits:
+    """The limits of questions; UsageError for a key that does not exist or a number that is not positive."""
+    standard = Limits()
+    wanted = {"seconden": standard.seconds, "geheugen_mb": standard.memory_mb, "sessies": standard.sessions}
+    if unknown := sorted(set(table) - set(wanted)):
+        raise UsageError(f"'vragen' has no '{unknown[0]}'", where="beeld.toml", todo=f"It has {', '.join(wanted)}")
+    numbers = [_integer(table, key, default) for key, default in wanted.items()]
+    if min(numbers) < 1:
+        raise UsageError("the numbers of 'vragen' must be 1 or more", where="beeld.toml")
+    return Limits(*numbers)
 
 
 def _keep(table: Mapping[str, Any]) -> int:

@@ -408,7 +408,7 @@ def test_two_zips_at_once(home: Settings, tmp_path: Path) -> None:
 # ---------------------------------------------------------------- kinds of targets
 
 
-@pytest.mark.parametrize("text", ["", "  ", "ducklake:x", "https://a.b/c", "s3://x"])
+@pytest.mark.parametrize("text", ["", "  ", "duckmeer:x", "https://a.b/c", "s3://x"])
 def test_a_kind_of_target_that_does_not_exist(text: str, home: Settings, beeld: CommandLine) -> None:
     ending = beeld(home, "publish", "--target", text)
     assert ending.code == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import threading
 from contextlib import closing
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -15,7 +16,7 @@ import duckdb
 import pytest
 
 from beeld.errors import BeeldError, Damaged, UsageError
-from beeld.settings import project_folder
+from beeld.settings import Limits, project_folder
 from beeld.warehouse import build
 from beeld.warehouse.query import Answer, ask, guarded, plain
 
@@ -235,3 +236,31 @@ def test_plain_values() -> None:
 def test_answers_keep_non_ascii_text() -> None:
     assert Answer(("ë",), (("Fryslân",),)).as_json() == '[{"ë": "Fryslân"}]'
     assert guarded("Fryslân") == "Fryslân"
+
+
+# ---------------------------------------------------------------- limits
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("select count(*) from range(1000000) a, range(10000000) b", "longer than 1 seconds"),
+        ("select list(repeat('x', 100000) || i) from range(100000) t(i)", "more than 100 MB"),
+        ("select i, random() from range(3000000) t(i) order by random()", "memory"),
+        ("from range(100000000000)", "longer than 1 seconds|more than 1048576 rows"),
+        ("select i, i, i, i, i, i, i, i, i, i from range(1000000) t(i)", "more than 104857 rows of 10 columns"),
+    ],
+)
+def test_a_question_within_its_limits(sql: str, message: str, release: Path) -> None:
+    with pytest.raises(UsageError, match=message) as stopped:
+        ask(release, sql, Limits(seconds=1, memory_mb=100))
+    assert stopped.value.exit_code == 2
+    assert "[vragen]" in stopped.value.message
+    assert not list(release.glob("*.tmp"))
+    assert ask(release, "select 1", Limits(seconds=1, memory_mb=100)).rows == ((1,),)
+
+
+def test_the_clock_stops_with_the_question(release: Path) -> None:
+    before = threading.active_count()
+    assert ask(release, "select 1", Limits(seconds=600)).rows == ((1,),)
+    assert threading.active_count() == before

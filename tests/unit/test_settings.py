@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from beeld.errors import UsageError
-from beeld.settings import SERVICES, is_loopback, load_settings, project_folder
+from beeld.settings import SERVICES, Limits, is_loopback, load_settings, project_folder
 
 
 @pytest.mark.parametrize(
@@ -123,3 +123,16 @@ def test_loopback(host: str, expected: bool) -> None:
 
 def test_declarations_are_found() -> None:
     assert (project_folder() / "transforms" / "indicatoren.yaml").is_file()
+
+
+def test_limits_of_questions(tmp_path: Path) -> None:
+    assert load_settings({}, folder=tmp_path).limits == Limits(60, 1024, 8)
+    (tmp_path / "beeld.toml").write_text("[vragen]\nseconden = 5\ngeheugen_mb = 200\n", encoding="utf-8")
+    assert load_settings({}, folder=tmp_path).limits == Limits(5, 200, 8)
+
+
+@pytest.mark.parametrize("line", ["seconden = 0", "geheugen_mb = -1", "sessies = 'veel'", "seconde = 5", "seconden = true"])
+def test_limits_that_are_none(line: str, tmp_path: Path) -> None:
+    (tmp_path / "beeld.toml").write_text(f"[vragen]\n{line}\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"vragen|whole number"):
+        load_settings({}, folder=tmp_path)

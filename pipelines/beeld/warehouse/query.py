@@ -7,8 +7,9 @@ import io
 import json
 import math
 import re
-from collections.abc import Sequence
-from contextlib import closing
+import threading
+from collections.abc import Generator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -18,9 +19,13 @@ from typing import Any, cast
 import duckdb
 
 from beeld.errors import UsageError
+from beeld.settings import Limits
 from beeld.warehouse.read import open_warehouse, warehouse_file
 
 EXPLAIN = re.compile(r"\s*explain(\s+analyze)?\s", re.IGNORECASE)
+BYTES_PER_CELL = 100
+"""What a cell takes as a Python value, about: a number 32, a short text 70, its place in the row 8."""
+ROWS_AT_ONCE = 10_000
 FORMULA_START = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -58,15 +63,47 @@ def guarded(cell: Any) -> Any:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_START) else cell
 
 
-def ask(release: Path, sql: str) -> Answer:
-    """The answer to one reading statement; UsageError for bad SQL, several statements, or a statement that does anything else."""
-    with closing(open_warehouse(warehouse_file(release))) as con:
+def ask(release: Path, sql: str, limits: Limits | None = None) -> Answer:
+    """The answer to one reading statement, within the limits if any.
+
+    UsageError for bad SQL, several statements, a statement that does anything else, or one that takes too much time or memory.
+    """
+    with closing(open_warehouse(warehouse_file(release), limits.memory_mb if limits else None)) as con:
         try:
-            return _run(con, _reading_statement(con, sql.encode("utf-8").decode("utf-8")))
+            with stopped_after(con, limits.seconds if limits else None):
+                return _run(con, _reading_statement(con, sql.encode("utf-8").decode("utf-8")), limits)
+        except duckdb.InterruptException as error:
+            raise UsageError(
+                f"stopped: the query took longer than {limits.seconds if limits else 0} seconds",
+                where="beeld query",
+                todo="Ask for less, or set 'seconden' under [vragen] in beeld.toml",
+            ) from error
+        except duckdb.OutOfMemoryException as error:
+            raise UsageError(
+                f"the query needs more than {limits.memory_mb if limits else 0} MB of memory",
+                where="beeld query",
+                todo="Ask for less, or set 'geheugen_mb' under [vragen] in beeld.toml",
+            ) from error
         except (duckdb.Error, UnicodeError) as error:
             raise UsageError(
                 f"the query cannot be run: {error}", where="beeld query", todo="See BEGRIPPEN.md for tables and columns"
             ) from error
+
+
+@contextmanager
+def stopped_after(con: duckdb.DuckDBPyConnection, seconds: float | None) -> Generator[None]:
+    """Interrupt what runs on the connection after so many seconds; with None never."""
+    if seconds is None:
+        yield
+        return
+    clock = threading.Timer(seconds, con.interrupt)
+    clock.daemon = True
+    clock.start()
+    try:
+        yield
+    finally:
+        clock.cancel()
+        clock.join()
 
 
 def _reading_statement(con: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statement:
@@ -79,15 +116,30 @@ def _reading_statement(con: duckdb.DuckDBPyConnection, sql: str) -> duckdb.State
     return statements[0]
 
 
-def _run(con: duckdb.DuckDBPyConnection, statement: duckdb.Statement) -> Answer:
+def _run(con: duckdb.DuckDBPyConnection, statement: duckdb.Statement, limits: Limits | None) -> Answer:
     cursor = con.execute(statement)
     names = tuple(str(column[0]) for column in cursor.description or ())
     shapes = [number for number, column in enumerate(cursor.description or ()) if str(column[1]).startswith("GEOMETRY")]
-    rows = [list(row) for row in cursor.fetchall()]
+    rows = _fetched(cursor, len(names), limits)
     for number in shapes:
         for row, text in zip(rows, _as_text(con, [row[number] for row in rows]), strict=True):
             row[number] = text
     return Answer(names, tuple(tuple(plain(cell) for cell in row) for row in rows))
+
+
+def _fetched(cursor: duckdb.DuckDBPyConnection, width: int, limits: Limits | None) -> list[list[Any]]:
+    """All rows; UsageError when they would take more memory than a question may, which DuckDB does not count for us."""
+    most = limits.memory_mb * 2**20 // BYTES_PER_CELL // max(width, 1) if limits else math.inf
+    rows: list[list[Any]] = []
+    while part := cursor.fetchmany(ROWS_AT_ONCE):
+        rows += map(list, part)
+        if len(rows) > most:
+            raise UsageError(
+                f"the answer has more than {most:.0f} rows of {width} columns, more than fits in the memory for a question",
+                where="beeld query",
+                todo="Ask for less, or set 'geheugen_mb' under [vragen] in beeld.toml",
+            )
+    return rows
 
 
 def _as_text(con: duckdb.DuckDBPyConnection, shapes: list[bytes | None]) -> list[str | None]:

@@ -45,9 +45,13 @@ def warehouse_file(release: Path) -> Path:
     return release / f"{release.name}.duckdb"
 
 
-def open_warehouse(path: Path) -> duckdb.DuckDBPyConnection:
-    """A read-only connection that can neither read nor write any other file, and whose settings are locked."""
+def open_warehouse(path: Path, memory_mb: int | None = None) -> duckdb.DuckDBPyConnection:
+    """A read-only connection that can neither read nor write any other file, and whose settings are locked.
+
+    With `memory_mb` it takes no more memory than that; connections to one file in one process must agree on it.
+    """
+    config = LOCKED if memory_mb is None else {**LOCKED, "memory_limit": f"{memory_mb}MB", "temp_directory": ""}
     try:
-        return duckdb.connect(os.fspath(path), read_only=True, config=LOCKED)
+        return duckdb.connect(os.fspath(path), read_only=True, config=config)
     except duckdb.Error as error:
         raise Damaged(f"warehouse cannot be opened: {error}", where=str(path), todo="Run 'beeld check'") from error
