@@ -93,7 +93,7 @@ def whole_site(warehouse: Path, gemeenten: Sequence[str], catalog: Catalog, out:
     render.render_site(warehouse.parent, warehouse, out, catalog=catalog, areas=codes, progress=progress)
     seconds = time.monotonic() - start
     print(f"\n{len(codes)} profiles ({buurten} buurten, {len(gemeenten)} gemeenten) in {seconds:.1f} s: ", end="")
-    print(f"{len(codes) / seconds:.1f} a second; until the first {render.BATCH} pages {drawn[0]:.1f} s.")
+    print(f"{len(codes) / seconds:.1f} a second; until the first {render.STACK} pages {drawn[0]:.1f} s.")
     pages, maps = (sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     print(f"Processor time: drawing processes {maps:.1f} s (one per core), this process {pages:.1f} s.\n")
     sizes: Counter[str] = Counter()

@@ -11,8 +11,11 @@ from typing import Any
 import cbsodata
 import numpy as np
 import pytest
+import shapely
 from lxml import html
+from shapely.geometry.base import BaseGeometry
 
+from beeld.profiles.maps.shapes import dissolved, shape_from_wkb, simplified
 from beeld.settings import project_folder
 from beeld.transforms.catalog import Catalog, load_catalog
 from beeld.warehouse.query import ask
@@ -213,6 +216,26 @@ def test_the_core_figures_that_are_delivered_are_these(real_release: RealRelease
     rows = query(real_release, "select indicator from laatste_waarde group by indicator having count(waarde) > 0")
     core = {name for theme in catalog.scored_themes for name in catalog.core(theme)}
     assert {name for (name,) in rows} & core == DELIVERED_CORE
+
+
+# ---------------------------------------------------------------- what is drawn
+
+
+def test_the_outline_of_every_gemeente_can_be_drawn(real_release: RealRelease) -> None:
+    """As maps do: simplified to what can be seen, gaps closed. The outline holds the buurten, on one part in a hundred."""
+    rows = query(
+        real_release,
+        "select gemeentecode, ST_AsWKB(geometrie) from gebied where soort = 'buurt' and geometrie is not null order by all",
+    )
+    buurten: dict[str, list[BaseGeometry]] = {}
+    for code, wkb in rows:
+        buurten.setdefault(code, []).append(shape_from_wkb(wkb) or shapely.Polygon())
+    assert len(buurten) > 300
+    for code, parts in buurten.items():
+        left, bottom, right, top = shapely.total_bounds(parts)
+        pixel = max(right - left, top - bottom) / 700
+        whole = dissolved(simplified(parts, 0.4 * pixel), 0.8 * pixel)
+        assert whole.area == pytest.approx(sum(part.area for part in parts), rel=0.01), code
 
 
 # ---------------------------------------------------------------- from the page back to the file

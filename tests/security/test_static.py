@@ -74,6 +74,7 @@ REVIEWED: dict[str, str] = {
     "warehouse/build.py:_rows": FIXED,
     "warehouse/build.py:create_profile_view": CATALOGUE,
     "warehouse/checks.py:_range_checks": CATALOGUE,
+    "warehouse/checks.py:_overlap_checks": CATALOGUE,
     "warehouse/checks.py:_correction_check": NAMES,
     "warehouse/checks.py:_without_rounding": CATALOGUE,
     "warehouse/checks.py:_band_checks": NAMES,

@@ -18,7 +18,7 @@ from beeld.sources.declarations import Expected, KnownValue, Parts
 from beeld.transforms.basis import create_basis
 from beeld.transforms.catalog import Catalog, load_catalog
 from beeld.warehouse import checks
-from tests.indicatoren import drawn
+from tests.indicatoren import drawn, scoring
 
 Con = duckdb.DuckDBPyConnection
 AGES = ("leeftijd_0_15", "leeftijd_15_25", "leeftijd_25_45", "leeftijd_45_65", "leeftijd_65_plus")
@@ -221,6 +221,21 @@ def test_keys_and_grid(spoil: str, named: str, con: Con, catalog: Catalog) -> No
     con.execute(spoil)
     with pytest.raises(ChecksFailed, match=named):
         run(con, catalog)
+
+
+@pytest.mark.usefixtures("_great_expectations")
+@pytest.mark.parametrize(("noise", "buurten", "passes"), [(5.0, 120, True), (0.5, 120, False), (0.5, 90, True)])
+def test_two_core_figures_that_are_one(noise: float, buurten: int, passes: bool, catalog: Catalog) -> None:
+    """METHOD.md 2: "Of indicators that correlate above 0.9 in one theme only one is kern" - where enough buurten have both."""
+    one, other = "bijstand_per_1000_15_65", "aandeel_moeite_rondkomen"
+    steps = {f"BU0014{number:04d}": 0.05 * number for number in range(buurten)}
+    noisy = {code: value + noise * (-1) ** (number // 2) for number, (code, value) in enumerate(steps.items())}
+    with closing(drawn.open_database(project_folder())) as con:
+        scoring.insert_areas(con, list(steps))
+        scoring.insert_values(con, catalog, {one: steps, other: noisy})
+        outcomes = {outcome.check.naam: outcome for outcome in checks.validate(con, checks.all_checks(catalog, []))}
+    outcome = outcomes[f"samenhang_{one}_{other}"]
+    assert (outcome.geslaagd, outcome.check.ernst) == (passes, "waarschuwing")
 
 
 def test_names_of_checks_are_unique_and_in_a_fixed_order(catalog: Catalog) -> None:

@@ -327,7 +327,7 @@ def _section(deck: Deck, section: Section) -> None:
             deck.text(slide, _cut(" ".join(told), 330), TOP, size=15, colour=SOFT, height=0.8)
             top += 0.95
         rows = [_row(line) for line in part]
-        deck.table(slide, ["Cijfer", "Hier", *columns, "Jaar en soort"], rows, [3.6, 3.2, *(1.3 for _ in columns), 2], top)
+        deck.table(slide, ["Cijfer", "Hier", *columns, "Jaar en soort"], rows, [3.4, 2.9, *(1.5 for _ in columns), 2], top)
 
 
 def _cut(text: str, most: int) -> str:

@@ -18,6 +18,7 @@ import shapely
 
 from beeld.errors import SourceChanged
 from beeld.sources.declarations import Source
+from beeld.sources.words import plain
 from beeld.transforms.arrow import Kind, registered
 from beeld.transforms.basis import Staged
 from beeld.transforms.catalog import Union
@@ -94,6 +95,9 @@ def _name_gemeenten(con: duckdb.DuckDBPyConnection, source: Source, newest: int)
         where gebied.gemeentecode = n.gemeentecode""",
         [newest],
     )
+    for (name,) in con.execute("select distinct gemeentenaam from gebied where gemeentenaam is not null order by all").fetchall():
+        if plain(name) != name:
+            con.execute("update gebied set gemeentenaam = nullif(?, '') where gemeentenaam = ?", [plain(name), name])
 
 
 def link(

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from beeld.errors import UsageError
 from beeld.sources.declarations import Source, load_sources, with_example_expectations
 from beeld.sources.declaring import Declaration, Identifier, read_yaml, validated
+from beeld.sources.words import plain
 from beeld.transforms.corrections import Correction, load_corrections
 from beeld.transforms.formulas import Formula, Reference, parse
 from beeld.transforms.gate import Use, never
@@ -82,7 +83,7 @@ class Union(Declaration):
     """A named union of whole buurten; `indeling_jaar` is the division of its codes."""
 
     id: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
-    naam: str
+    naam: Annotated[str, AfterValidator(plain), Field(min_length=1)]
     buurten: tuple[str, ...] = Field(min_length=1)
     indeling_jaar: int
 

@@ -30,6 +30,7 @@ from beeld.sources.columns import Layout
 from beeld.sources.declarations import Source, Table
 from beeld.sources.http import safe
 from beeld.sources.lots import Row, Wanted, WrongMember, lots, pages
+from beeld.sources.words import plain
 from beeld.transforms.arrow import Array, Rows, numbers, texts
 from beeld.transforms.basis import STATUSES, Parsed, Step, register_names
 from beeld.transforms.codes import normalise
@@ -328,7 +329,7 @@ def _register_names(con: duckdb.DuckDBPyConnection, snapshot: Snapshot, reading:
     for key, title, _ in _listed(snapshot, region, wanted):
         code = reading.codes[key or ""]
         if code:
-            titles[code] = " ".join((title or "").split()) or code
+            titles[code] = plain(title or "") or code
     years = [
         year
         for key, _, status in (_listed(snapshot, time, wanted) if time else ())

@@ -23,6 +23,7 @@ from beeld.sources.declarations import Source, Table
 from beeld.sources.observations import ATTRIBUTES, Batch, filled, places, refuse_kinds
 from beeld.sources.odata_v3 import ANNUAL
 from beeld.sources.odata_v4_lists import Description, batches, read_description
+from beeld.sources.words import plain
 from beeld.transforms.basis import Parsed, Step, register_names
 from beeld.transforms.codes import normalise
 
@@ -198,7 +199,7 @@ def _register_names(con: duckdb.DuckDBPyConnection, described: Description) -> N
     titles: dict[str, str] = {}
     for row in described.rows[described.layout.region]:
         if code := normalise(str(row["Identifier"])):
-            titles[code] = " ".join(str(row.get("Title") or "").split()) or code
+            titles[code] = plain(str(row.get("Title") or "")) or code
     provisional = [
         int(match.group(1))
         for row in (described.rows[described.layout.time] if described.layout.time else ())

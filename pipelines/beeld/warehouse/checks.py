@@ -11,6 +11,7 @@ import os
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -19,6 +20,7 @@ from beeld.errors import ChecksFailed
 from beeld.sources.declarations import Source, Table
 from beeld.transforms.catalog import Catalog, Indicator
 from beeld.transforms.corrections import Correction
+from beeld.transforms.indicators import MIN_PEOPLE
 from beeld.transforms.uncertainty import rounding_bound
 from beeld.warehouse.crosscheck import WAARSCHUWING, compare
 from beeld.warehouse.ended import ended_rows
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
     import pandas as pd  # only named here: importing it takes seconds, and Dagster loads this module often
 
 FOUT = "fout"
+SAME_FIGURE = 0.9
+"""Two core figures of one theme that correlate more than this count the same thing twice (METHOD.md 2)."""
+ENOUGH_PAIRS = 100
+"""Fewer areas with both figures say too little about a correlation."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ class Outcome:
 def all_checks(catalog: Catalog, tables: Iterable[str]) -> list[Check]:
     """Every check of a release; `tables` are the delivered tables, others are not checked."""
     delivered = set(tables)
-    checks = [*_key_checks(), *_range_checks(catalog)]
+    checks = [*_key_checks(), *_range_checks(catalog), *_overlap_checks(catalog)]
     for source in catalog.sources.values():
         for table in source.tabellen:
             if table.tabel in delivered:
@@ -144,6 +150,29 @@ def _range_checks(catalog: Catalog) -> list[Check]:
         )
         for name, indicator in catalog.indicators.items()
         if indicator.bereik is not None
+    ]
+
+
+def _overlap_checks(catalog: Catalog) -> list[Check]:
+    """Per pair of core figures of one theme: Pearson's r over the buurten that are scored, each in its latest year."""
+    return [
+        Check(
+            f"samenhang_{one}_{other}",
+            catalog.indicators[one].bron,
+            f"{one}, {other}",
+            WAARSCHUWING,
+            f"twee kerncijfers van thema {theme} hangen ten hoogste {SAME_FIGURE:.1f} samen (r van Pearson)".replace(".", ",", 1),
+            f"""select corr(a.waarde, b.waarde) as r
+            from waarde as a join waarde as b using (gebiedscode) join gebied as g using (gebiedscode)
+            where a.indicator = '{one}' and a.peiljaar = (select laatste_jaar from indicator where indicator = '{one}')
+              and b.indicator = '{other}' and b.peiljaar = (select laatste_jaar from indicator where indicator = '{other}')
+              and a.waarde is not null and b.waarde is not null and g.soort = 'buurt' and g.inwoners >= {MIN_PEOPLE}
+            having count(*) >= {ENOUGH_PAIRS}""",
+            "expect_column_values_to_be_between",
+            (("column", "r"), ("min_value", -SAME_FIGURE), ("max_value", SAME_FIGURE)),
+        )
+        for theme in catalog.scored_themes
+        for one, other in combinations(catalog.core(theme), 2)
     ]
 
 

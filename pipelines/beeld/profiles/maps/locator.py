@@ -21,7 +21,7 @@ from beeld.profiles.maps.labels import Outline, label_box, place_labels
 from beeld.profiles.maps.lettering import drawing, shorten, text_width, wrap
 from beeld.profiles.maps.picture import MapPicture, edition
 from beeld.profiles.maps.placement import Placement
-from beeld.profiles.maps.shapes import dissolved, polygons, shape_from_wkb, simplified
+from beeld.profiles.maps.shapes import dissolved, polygons, shape_from_wkb, simplified, united
 from beeld.profiles.maps.sheet import Sheet
 from beeld.profiles.maps.style import CONCERN, EDGE, EMPTY_FILL, EXAMPLE, INK, PALE, SOFT
 from beeld.profiles.maps.text import clean, listed
@@ -137,7 +137,7 @@ def _from_buurten(
         [code],
     ).fetchall()
     shapes = [shape for shape in (shape_from_wkb(wkb) for wkb, _ in rows) if shape is not None]
-    return (shapely.union_all(shapes), max(year for _, year in rows)) if shapes else (None, None)
+    return (united(shapes), max(year for _, year in rows)) if shapes else (None, None)
 
 
 def _remember(key: tuple[object, ...], ground: Ground) -> Ground:
@@ -174,7 +174,7 @@ def _ground(con: duckdb.DuckDBPyConnection, code: str, name: str, last: str, exa
         ).fetchall()
     }
     named = [
-        (wijk, re.sub(r"^Wijk [0-9]+ ", "", titles[wijk]), shapely.union_all(shapes))
+        (wijk, re.sub(r"^Wijk [0-9]+ ", "", titles[wijk]), united(shapes))
         for wijk, shapes in sorted(districts.items())
         if wijk in titles
     ]

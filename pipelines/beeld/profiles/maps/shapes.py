@@ -9,6 +9,9 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+GRID = 0.01
+"""Metres: far below what a map shows, far above what makes two edges cross that should touch."""
+
 
 def polygons(geometry: BaseGeometry) -> shapely.MultiPolygon | None:
     """The polygons of a geometry, mended; None when nothing with an area is left."""
@@ -43,10 +46,19 @@ def simplified(shapes: Sequence[BaseGeometry], tolerance: float) -> list[BaseGeo
     return [new if new.area > 0 and new.geom_type.endswith("Polygon") else old for new, old in zip(simple, shapes, strict=True)]
 
 
+def united(shapes: Iterable[BaseGeometry]) -> BaseGeometry:
+    """The union. Where real boundaries cross by less than a millimetre and stop the exact one, it is made on a grid."""
+    parts = list(shapes)
+    try:
+        return shapely.union_all(parts)
+    except shapely.errors.GEOSException:
+        return shapely.union_all(shapely.make_valid(parts), grid_size=GRID)
+
+
 def dissolved(shapes: Iterable[BaseGeometry], gap: float) -> BaseGeometry:
     """The union, with gaps narrower than twice `gap` closed."""
-    grown = shapely.union_all(shapely.buffer(list(shapes), gap, join_style="mitre"))
+    grown = united(shapely.buffer(list(shapes), gap, join_style="mitre"))
     whole = shapely.buffer(grown, -gap, join_style="mitre")
     parts = [part for part in shapely.get_parts(whole) if isinstance(part, shapely.Polygon)]
     holes = [shapely.Polygon(ring) for part in parts for ring in part.interiors]
-    return shapely.union_all([whole, *(hole for hole in holes if hole.area < (12 * gap) ** 2)])
+    return united([whole, *(hole for hole in holes if hole.area < (12 * gap) ** 2)])

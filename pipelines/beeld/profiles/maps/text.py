@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Sequence
 
-_UNSAFE = {"Cc", "Cs", "Co", "Cn"}
-_BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+from beeld.sources.words import plain
 
 
 def clean(text: str, most: int = 120) -> str:
-    """Text on one line, without what XML forbids or what turns the reading direction around."""
-    kept = ("\ufffd" if unicodedata.category(c) == "Cs" else " " if unicodedata.category(c) in _UNSAFE else c for c in text)
-    line = re.sub(r"\s+", " ", "".join(c for c in kept if c not in _BIDI)).strip()
+    """Text as it enters (`plain`), of at most so many characters."""
+    line = plain(text)
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"
 
 
