@@ -366,10 +366,16 @@ def render_current(
     return target / "index.html"
 
 
+def edition_gone(settings: Settings, release_id: str) -> str | None:
+    """The edition that a published release was compared with, when it is not there any more or damaged; else None."""
+    manifest = release.read_manifest(settings.releases / release_id)
+    return manifest.get("vorige") if predecessor_of(settings, manifest) is None else None
+
+
 def rebuild_differences(settings: Settings, release_id: str, progress: Progress) -> list[str]:
     """Build a published release again from the archive; names of the Parquet files that differ (none: it is reproducible).
 
-    `wijziging` is left out when the edition that it compares with is gone; `progress` hears so.
+    `wijziging` is left out when the edition that it compares with is gone (`edition_gone`).
     UsageError when the release or its code version is not the present one; Damaged when the archive lacks a snapshot.
     """
     folder = settings.releases / release_id
@@ -396,6 +402,5 @@ def rebuild_differences(settings: Settings, release_id: str, progress: Progress)
             release.write_release(con, target, release_id, catalog, settings.project)
         names = [name for name in manifest["bestanden"] if name.startswith("parquet/")]
         if alone:
-            progress(f"the edition before it, {manifest['vorige']}, is gone: wijziging is not compared")
             names.remove("parquet/wijziging.parquet")
         return [name for name in names if release.sha256_of(target / name) != manifest["bestanden"][name]["sha256"]]
