@@ -114,7 +114,7 @@ def compared(release: Release) -> str:
 
 def _line(area: Area, row: Revised, catalog: Catalog) -> RevisedLine:
     indicator = catalog.indicators.get(row.indicator)
-    cell = None
+    cell, empty = None, row.old is None and row.new is None
     if row.new_status is not None:
         table = ("", "", "")
         cell = Cell(area.code, row.indicator, row.year, None, row.new, row.new_status, None, None, None, False, None, *table)
@@ -123,15 +123,18 @@ def _line(area: Area, row: Revised, catalog: Catalog) -> RevisedLine:
         indicator=indicator,
         title=indicator.titel if indicator else row.indicator,
         unit=wording.unit_name(indicator) if indicator else "",
-        was=_shown(row.old, row.old_status, indicator),
+        was=_shown(row.old, row.old_status, indicator, exact=empty),
         cell=cell,
-        now=_shown(row.new, row.new_status, indicator),
+        now=_shown(row.new, row.new_status, indicator, exact=empty),
     )
 
 
-def _shown(value: float | None, status: str | None, indicator: Indicator | None) -> str:
+def _shown(value: float | None, status: str | None, indicator: Indicator | None, *, exact: bool) -> str:
+    """The value, or its state in words; `exact`: with the status itself, where two states may read the same."""
     if value is None:
-        return "niet in die editie" if status is None else wording.STATES[status]
+        if status is None:
+            return "niet in die editie"
+        return f"{wording.STATES[status]} ({status.replace('_', ' ')})" if exact else wording.STATES[status]
     return wording.show_value(value, indicator, unit=False) if indicator else wording.dutch(value, 2)
 
 
