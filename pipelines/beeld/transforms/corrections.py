@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import duckdb
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
@@ -17,7 +17,9 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from beeld.errors import UsageError
 from beeld.sources.declarations import Source
 from beeld.sources.declaring import AreaCode, Declaration, Identifier, TableName, read_yaml
-from beeld.transforms.basis import Staged
+
+if TYPE_CHECKING:  # Dagster loads the catalogue without an HTTP client, which staging brings
+    from beeld.transforms.basis import Staged
 
 Missing = Literal["onbekend", "geheim", "niet_van_toepassing", "niet_geleverd"]
 
