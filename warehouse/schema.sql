@@ -378,6 +378,57 @@ comment on column lijstvergelijking.oordeel is 'beide, alleen_lijst, alleen_wij,
 comment on column lijstvergelijking.indicator is 'Het kerncijfer zonder welk onze uitkomst gelijk zou zijn aan de lijst; leeg als er geen is of als er geen verschil is.';
 comment on column lijstvergelijking.reden is 'Het oordeel in woorden.';
 
+create table correctie (
+  correctie      varchar not null,
+  gebiedscode    varchar not null,
+  bron           varchar not null,
+  tabel          varchar not null,
+  kolom          varchar not null,
+  peiljaar       integer not null,
+  oude_waarde    double not null,
+  nieuwe_waarde  double,
+  nieuwe_status  varchar not null check (nieuwe_status in ('ok', 'geheim', 'te_klein', 'onbekend', 'niet_geleverd', 'geen_noemer', 'niet_van_toepassing')),
+  reden          varchar not null,
+  primary key (correctie, gebiedscode, peiljaar),
+  check ((nieuwe_waarde is null) = (nieuwe_status <> 'ok'))
+);
+comment on table correctie is 'Elke cel van een bron die wij verbeterden omdat de bron een bekende fout bevat (sources/correcties.yaml). Een samengesteld gebied staat er bij als een van zijn buurten is verbeterd. Sleutel: correctie, gebiedscode, peiljaar.';
+comment on column correctie.correctie is 'Naam van de correctie.';
+comment on column correctie.gebiedscode is 'Gebied; zie gebied. De code in de bron waar die niet bij een gebied van de nieuwste indeling hoort.';
+comment on column correctie.bron is 'Naam van de bron in de bronverklaringen.';
+comment on column correctie.tabel is 'Tabel bij de bron.';
+comment on column correctie.kolom is 'Kolom of kolommen, zoals de bron ze schrijft; zie waarde.bron_kolom.';
+comment on column correctie.peiljaar is 'Jaar waarover de cel gaat.';
+comment on column correctie.oude_waarde is 'Wat de bron leverde.';
+comment on column correctie.nieuwe_waarde is 'Wat er nu staat; leeg als nieuwe_status niet ok is.';
+comment on column correctie.nieuwe_status is 'Status van de verbeterde cel; zie waarde.status.';
+comment on column correctie.reden is 'Waarom de cel is verbeterd, en waar dat uit blijkt.';
+
+create table wijziging (
+  gebiedscode   varchar not null,
+  indicator     varchar not null,
+  peiljaar      integer not null,
+  soort         varchar not null check (soort in ('nieuw', 'herzien', 'ingetrokken')),
+  oorzaak       varchar not null check (oorzaak in ('nieuw jaar', 'grens', 'correctie', 'partner', 'bronrevisie', 'methode', 'onverklaard')),
+  oude_waarde   double,
+  nieuwe_waarde double,
+  oude_status   varchar,
+  nieuwe_status varchar,
+  primary key (gebiedscode, indicator, peiljaar),
+  check (soort <> 'nieuw' or (oude_waarde is null and nieuwe_waarde is not null)),
+  check (soort <> 'ingetrokken' or (oude_waarde is not null and nieuwe_waarde is null))
+);
+comment on table wijziging is 'Elk cijfer dat anders is dan in de vorige editie (release.vorige), met de oorzaak. Leeg in de eerste editie. Sleutel: gebiedscode, indicator, peiljaar.';
+comment on column wijziging.gebiedscode is 'Gebied; zie gebied. Een gebied dat er niet meer is, houdt hier zijn oude code.';
+comment on column wijziging.indicator is 'Indicator; zie indicator.';
+comment on column wijziging.peiljaar is 'Jaar waarover het cijfer gaat.';
+comment on column wijziging.soort is 'nieuw (er was geen waarde), herzien (een andere waarde, of om een andere reden geen waarde) of ingetrokken (er is geen waarde meer).';
+comment on column wijziging.oorzaak is 'De eerste die van toepassing is: nieuw jaar, grens, correctie, partner, bronrevisie of methode; onverklaard als geen ervan het verschil verklaart.';
+comment on column wijziging.oude_waarde is 'Waarde in de vorige editie.';
+comment on column wijziging.nieuwe_waarde is 'Waarde in deze editie; dezelfde als in waarde.';
+comment on column wijziging.oude_status is 'Status in de vorige editie (zie waarde.status); leeg als er geen rij was.';
+comment on column wijziging.nieuwe_status is 'Status in deze editie (zie waarde.status); leeg als er geen rij meer is.';
+
 create table controle (
   controle    varchar primary key,
   bron        varchar not null,
@@ -401,7 +452,10 @@ create table release (
   gemaakt_op     timestamp not null,
   methode_versie varchar not null,
   code_versie    varchar not null,
-  voorbeeld      boolean not null
+  voorbeeld      boolean not null,
+  vorige         varchar,
+  vorige_gemaakt_op timestamp,
+  check ((vorige is null) = (vorige_gemaakt_op is null))
 );
 comment on table release is 'Deze release: een rij. Sleutel: release.';
 comment on column release.release is 'Naam van de release, afgeleid van de invoer.';
@@ -409,6 +463,8 @@ comment on column release.gemaakt_op is 'Tijdstip van de nieuwste invoer volgens
 comment on column release.methode_versie is 'Versie van de rekenmethode.';
 comment on column release.code_versie is 'Versie van de programmatuur en de verklaringen.';
 comment on column release.voorbeeld is 'Waar als de cijfers verzonnen zijn (het meegeleverde voorbeeld).';
+comment on column release.vorige is 'De editie waarmee deze is vergeleken (zie wijziging); leeg bij de eerste editie.';
+comment on column release.vorige_gemaakt_op is 'Tijdstip van de nieuwste invoer van die vorige editie.';
 
 create view laatste_waarde as
 select w.*

@@ -210,7 +210,7 @@ def check(
             raise UsageError("a file and --rebuild are two different questions", todo="Ask them one at a time")
         check_delivery(file, as_json)
         return
-    from beeld.refresh import rebuild_differences
+    from beeld.refresh import edition_gone, rebuild_differences
     from beeld.transforms.catalog import load_catalog
     from beeld.transforms.reallocation import matrices_of
     from beeld.warehouse.inspect import inspect_release
@@ -225,6 +225,8 @@ def check(
         if different:
             raise Damaged(f"rebuilding gives other files: {', '.join(different)}", where=rebuild, kept="The release is unchanged")
         messages.print(f"release {rebuild}: rebuilt from the archive, every table is the same")
+        if gone := edition_gone(settings, rebuild):
+            messages.print(f"warning: wijziging is not compared: the release before it, {gone}, is gone or damaged")
         return
     rows = inspect_release(current_release(settings), settings.project)
     passed = all(row["geslaagd"] for row in rows if row["ernst"] == "fout")

@@ -27,6 +27,7 @@ from beeld.transforms.codes import normalise
 from beeld.transforms.reallocation import matrices_of
 from beeld.transforms.shelf import Shelf
 from beeld.warehouse import build, checks, release
+from beeld.warehouse.changes import Predecessor, take_over
 from beeld.warehouse.inputs import (
     STALE,
     Inputs,
@@ -38,6 +39,8 @@ from beeld.warehouse.inputs import (
     identify,
     inputs_of_manifest,
     manifest_of,
+    predecessor,
+    predecessor_of,
     region_names,
     resolve_area,
     thresholds_of,
@@ -91,7 +94,8 @@ def refresh(
         if known is not None:
             release.switch(settings, known.name)
             return Result(known, known.name, False, warnings, refused)
-        folder = build_release(settings, catalog, inputs, thresholds, progress, shelf)
+        before = predecessor(settings, inputs, thresholds)
+        folder = build_release(settings, catalog, inputs, thresholds, progress, shelf, before)
         return Result(folder, folder.name, True, warnings, refused, retain(settings))
 
 
@@ -156,11 +160,12 @@ def build_release(
     thresholds: Thresholds,
     progress: Progress,
     shelf: Shelf | None = None,
+    before: Predecessor | None = None,
 ) -> Path:
-    """Build, check, render and publish the release of these inputs; returns its folder."""
+    """Build, check, render and publish the release of these inputs, after the edition `before`; returns its folder."""
     with closing(build.open_build(settings.build / "bouw.duckdb")) as con:
-        identity = identify(inputs, thresholds)
-        compute(con, settings, catalog, inputs, identity, thresholds, progress, shelf)
+        identity = identify(inputs, thresholds, before)
+        compute(con, settings, catalog, inputs, identity, thresholds, progress, shelf, before)
         progress("checking")
         checks.run_checks(con, catalog)
         folder = write(con, settings, catalog, identity, progress)
@@ -177,9 +182,10 @@ def compute(
     thresholds: Thresholds,
     progress: Progress,
     shelf: Shelf | None = None,
+    before: Predecessor | None = None,
 ) -> None:
     """Fill every public table of the build database from the archived snapshots."""
-    making = making_of(con, settings, catalog, inputs, identity, thresholds, shelf)
+    making = making_of(con, settings, catalog, inputs, identity, thresholds, shelf, before)
     making.begin()
     for source in build.figure_sources(catalog):
         progress(f"reading {source.bron}")
@@ -198,6 +204,8 @@ def compute(
     making.compute_target_groups()
     progress("lists of others")
     making.compare_lists()
+    progress("what changed since the edition before")
+    making.compare_editions()
 
 
 def making_of(
@@ -208,11 +216,24 @@ def making_of(
     identity: build.Release,
     thresholds: Thresholds,
     shelf: Shelf | None = None,
+    before: Predecessor | None = None,
 ) -> build.Making:
     """The steps that fill the build database `con`, none of them taken yet."""
     matrices = matrices_of(settings.project, settings.home)
     year = inputs.options.year_from
-    return build.Making(con, catalog, settings.project, identity, inputs.delivered, year, thresholds.rows, matrices, shelf)
+    return build.Making(
+        con,
+        catalog,
+        settings.project,
+        identity,
+        inputs.delivered,
+        year,
+        thresholds.rows,
+        matrices,
+        shelf,
+        before=before,
+        manifest=manifest_of(inputs, identity, thresholds),
+    )
 
 
 def write(
@@ -348,9 +369,16 @@ def render_current(
     return target / "index.html"
 
 
+def edition_gone(settings: Settings, release_id: str) -> str | None:
+    """The edition that a published release was compared with, when it is not there any more or damaged; else None."""
+    manifest = release.read_manifest(settings.releases / release_id)
+    return manifest.get("vorige") if predecessor_of(settings, manifest) is None else None
+
+
 def rebuild_differences(settings: Settings, release_id: str, progress: Progress) -> list[str]:
     """Build a published release again from the archive; names of the Parquet files that differ (none: it is reproducible).
 
+    `wijziging` is left out when the edition that it compares with is gone (`edition_gone`).
     UsageError when the release or its code version is not the present one; Damaged when the archive lacks a snapshot.
     """
     folder = settings.releases / release_id
@@ -364,11 +392,18 @@ def rebuild_differences(settings: Settings, release_id: str, progress: Progress)
         catalog = load_catalog(settings.project, settings.home, example=bool(manifest["voorbeeld"]))
         inputs = inputs_of_manifest(settings, catalog, manifest)
         thresholds = thresholds_of_release(folder, manifest)
-        identity = replace(identify(inputs, thresholds), id=release_id)
+        before = predecessor_of(settings, manifest)
+        alone = before is None and bool(manifest.get("vorige"))
+        followed = {name: manifest.get(name) for name in ("vorige", "vorige_gemaakt_op")}
+        identity = replace(identify(inputs, thresholds), id=release_id, **followed)
         target = settings.build / release_id
         with closing(build.open_build(settings.build / "bouw.duckdb")) as con:
-            compute(con, settings, catalog, inputs, identity, thresholds, progress)
+            compute(con, settings, catalog, inputs, identity, thresholds, progress, None, before)
+            if alone:
+                take_over(con, folder)
             checks.run_checks(con, catalog)
             release.write_release(con, target, release_id, catalog, settings.project)
         names = [name for name in manifest["bestanden"] if name.startswith("parquet/")]
+        if alone:
+            names.remove("parquet/wijziging.parquet")
         return [name for name in names if release.sha256_of(target / name) != manifest["bestanden"][name]["sha256"]]

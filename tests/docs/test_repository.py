@@ -204,6 +204,8 @@ WORD_LISTS = {
     ("weigering", "oordeel"): "Oordeel",
     ("weigering", "gebruik"): "Gebruik",
     ("controle", "ernst"): "Ernst",
+    ("wijziging", "soort"): "Soort wijziging",
+    ("wijziging", "oorzaak"): "Oorzaak",
 }
 
 

@@ -41,7 +41,7 @@ def test_withdrawn_and_revised_figures_are_told_apart(world: World, beeld: Comma
     gone = [change for change in found["cijfers"] if change["indicator"] == "aandeel_eenzaam"]
     assert gone
     assert all(change["soort"] == "ingetrokken" for change in gone)
-    assert all(change["reden"] == "herziening door de bron" for change in gone)
+    assert all(change["oorzaak"] == "bronrevisie" for change in gone)
     shown = beeld(world.settings, "diff", before, after)
     assert shown.code == 0
     assert "ingetrokken" in shown.out

@@ -49,10 +49,12 @@ FLOW = {
     "signalen/buur": {"signalen/thema_score"},
     "signalen/doelgroep": {"signalen/thema_score"},
     "signalen/lijstvergelijking": {"signalen/thema_score"},
+    "release/wijziging": {"cijfers/waarde"},
     "controle": {
         "gebied",
         "cijfers/waarde",
         *(f"signalen/{name}" for name in ("thema_score", "trend", "buur", "doelgroep", "lijstvergelijking")),
+        "release/wijziging",
     },
     "release": {"controle"},
 }

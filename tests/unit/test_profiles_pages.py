@@ -167,7 +167,7 @@ def build_release(path: Path, catalog: Catalog, *, example: bool) -> None:
     con.execute(
         "insert into controle values ('c1', 'cbs_kwb', 'aantal_inwoners', 'waarschuwing', false, 1205, 'som wijkt af <i>')"
     )
-    con.execute("insert into release values ('proef-1', ?, '1', '0.1', ?)", [moment, example])
+    con.execute("insert into release values ('proef-1', ?, '1', '0.1', ?, null, null)", [moment, example])
     con.close()
 
 

@@ -30,7 +30,7 @@ def check_specs(catalog: Catalog) -> list[dg.AssetCheckSpec]:
 def checks_asset(catalog: Catalog) -> dg.AssetsDefinition:
     """`controle` with its checks. "Can subset", because the checks of a table that was not delivered give no result."""
     signals = [["signalen", name] for name in ("thema_score", "buur", "doelgroep", "trend", "lijstvergelijking")]
-    deps = [["gebied"], ["cijfers", "waarde"], *signals]
+    deps = [["gebied"], ["cijfers", "waarde"], *signals, ["release", "wijziging"]]
 
     @dg.multi_asset(
         name="controle",

@@ -12,7 +12,18 @@ from beeld.assets.factory import basis_asset, raw_asset
 from beeld.assets.resources import JOB, Surroundings, run_resource
 from beeld.assets.schedules import schedules
 from beeld.assets.sensors import modified_sensor
-from beeld.assets.tables import areas_asset, buur, doelgroep, inputs_asset, lijstvergelijking, release, thema_score, trend, waarde
+from beeld.assets.tables import (
+    areas_asset,
+    buur,
+    doelgroep,
+    inputs_asset,
+    lijstvergelijking,
+    release,
+    thema_score,
+    trend,
+    waarde,
+    wijziging,
+)
 from beeld.settings import load_settings
 from beeld.transforms.catalog import load_catalog
 
@@ -39,6 +50,7 @@ def definitions(surroundings: Surroundings = load_settings) -> dg.Definitions:
             buur,
             doelgroep,
             lijstvergelijking,
+            wijziging,
             checks_asset(catalog),
             release,
         ],

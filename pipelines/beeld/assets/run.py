@@ -85,8 +85,9 @@ class Run:
         self.known = refresh.existing_release(self.settings, inputs, thresholds)
         if self.known is None:
             con = self.stack.enter_context(closing(open_build(self.settings.build / "bouw.duckdb")))
-            identity = refresh.identify(inputs, thresholds)
-            self._making = refresh.making_of(con, self.settings, self.catalog, inputs, identity, thresholds, self.shelf)
+            before = refresh.predecessor(self.settings, inputs, thresholds)
+            identity = refresh.identify(inputs, thresholds, before)
+            self._making = refresh.making_of(con, self.settings, self.catalog, inputs, identity, thresholds, self.shelf, before)
 
     @property
     def making(self) -> Making:

@@ -89,6 +89,12 @@ def lijstvergelijking(run: dg.ResourceParam[Run]) -> dg.MaterializeResult[Any]:
     return built(run, lambda making: making.compare_lists())
 
 
+@dg.asset(key=["release", "wijziging"], deps=[["cijfers", "waarde"]], group_name="release", kinds={"duckdb"})
+def wijziging(run: dg.ResourceParam[Run]) -> dg.MaterializeResult[Any]:
+    """Which figures are not those of the edition before, each with its cause (tables `wijziging` and `correctie`)."""
+    return built(run, lambda making: making.compare_editions())
+
+
 @dg.asset(key=["release"], deps=[["controle"]], group_name="release", kinds={"duckdb", "parquet"})
 def release(context: dg.AssetExecutionContext, run: dg.ResourceParam[Run]) -> dg.MaterializeResult[Any]:
     """The published release: warehouse, Parquet, pages and manifest, complete before `current` points at it.

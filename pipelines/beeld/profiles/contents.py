@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from beeld.profiles import list_words, text, wording
+from beeld.profiles.editions import Revisions, revisions_of
 from beeld.profiles.lenses import Chapter, Coverage
 from beeld.profiles.likeness import Likeness, likeness_of
 from beeld.profiles.lines import FigureLine, Origin, lines, origin
@@ -130,6 +131,7 @@ class Contents:
     lists: Lists
     timeline: Timeline
     people: PeopleChapter
+    revisions: Revisions
     unknowns: tuple[Note, ...]
     questions: tuple[str, ...]
     origins: tuple[Origin, ...]
@@ -157,6 +159,7 @@ def contents_of(profile: Profile, site: Site) -> Contents:
         ),
         timeline=timeline(shown, profile.changes, data.catalog.sources),
         people=people_chapter(profile, site.groups, {u.code: u.naam for u in data.catalog.unions}),
+        revisions=revisions_of(area, data.release, profile.revised, data.catalog, data.years),
         unknowns=tuple(text.unknowns(profile)),
         questions=tuple(text.questions(profile)),
         origins=tuple(origin(figure, data.catalog) for figure in shown),

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from markupsafe import Markup, escape
 
 from beeld.profiles import wording
+from beeld.profiles.editions import RevisedLine
 from beeld.profiles.likeness import PeerLine
 from beeld.profiles.lines import FigureLine, Head, Origin
 from beeld.profiles.model import Cell, Change
@@ -128,6 +129,16 @@ def _dated(cell: Cell | None, indicator: Indicator) -> Markup:
         return Markup("")
     shown = number(cell, indicator)
     return shown if cell.value is None or not cell.reason else safe(f'{shown}<sup title="{escape(cell.reason)}">*</sup>')
+
+
+def revised(line: RevisedLine) -> Markup:
+    """A figure that is not that of the edition before, as a row. What it was is no figure of this edition: it has no data."""
+    row = line.row
+    shape = "getal" if row.new is not None else "leeg"
+    data = "" if line.cell is None else f" {attributes(line.cell)}"
+    head = f'<th scope="row">{escape(line.title)} <small>{escape(line.unit)}</small></th><td>{row.year}</td>'
+    cells = f'<td>{escape(line.was)}</td><td><span class="{shape}"{data}>{escape(line.now)}</span></td>'
+    return safe(f"<tr>{head}{cells}<td>{escape(row.kind)}: {escape(row.cause)}</td></tr>\n")
 
 
 def outcomes(line: Line) -> Markup:

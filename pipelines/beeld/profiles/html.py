@@ -17,7 +17,7 @@ from typing import Any, cast
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from beeld.profiles import elements, list_words, method, svg, wording
+from beeld.profiles import editions, elements, list_words, method, svg, wording
 from beeld.profiles.contents import PLURALS, Contents
 from beeld.profiles.elements import address
 from beeld.profiles.lines import DIRECTIONS
@@ -62,6 +62,7 @@ def environment() -> Environment:
         "origin": elements.origin,
         "years_row": elements.years_row,
         "outcomes": elements.outcomes,
+        "revised": elements.revised,
         "size": elements.count,
         "distance": elements.distance,
         "age_bars": svg.age_bars,
@@ -164,6 +165,8 @@ def index_page(site: Site, maps: Mapping[str, Sequence[Picture]]) -> str:
             groups=groups,
             maps=[(site.data.areas[code], pictures) for code, pictures in shown.items() if code in site.data.areas],
             finder=finder(),
+            compared=editions.compared(site.data.release),
+            causes=editions.CAUSES,
             drawn=sorted(code for code, pictures in maps.items() if pictures),
             link=partial(address, site.folder),
         )

@@ -175,6 +175,25 @@ class Release:
     method: str
     code: str
     example: bool
+    made: str = ""
+    """Date of the newest input, as printed."""
+    before: str = ""
+    """The edition before it; empty for the first."""
+    before_made: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Revised:
+    """One row of `wijziging` of one area."""
+
+    indicator: str
+    year: int
+    kind: str
+    cause: str
+    old: float | None
+    new: float | None
+    old_status: str | None
+    new_status: str | None
 
 
 @dataclass(frozen=True)
@@ -190,6 +209,8 @@ class Profile:
     texts: Mapping[str, str]
     changes: Mapping[str, tuple[Change, ...]]
     companions: Companions = NONE
+    revised: tuple[Revised, ...] = ()
+    """What is different from the edition before."""
 
     @property
     def small(self) -> bool:

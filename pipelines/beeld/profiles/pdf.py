@@ -20,6 +20,7 @@ import typst
 from beeld.errors import BeeldError
 from beeld.profiles import svg, wording
 from beeld.profiles.contents import PLURALS, Contents, Section
+from beeld.profiles.editions import RevisedLine
 from beeld.profiles.lines import DIRECTIONS, FigureLine
 from beeld.profiles.people import GroupLine
 from beeld.profiles.site import FILES, Picture, Site
@@ -162,6 +163,11 @@ def document(contents: Contents, site: Site, maps: Sequence[Picture], locator: P
             "noten": contents.people.notes,
             "keuzes": contents.people.choices,
             "rijen": [_group(line) for line in contents.people.lines],
+        },
+        "gewijzigd": {
+            "regels": [each for each in (contents.revisions.editions, *contents.revisions.words, *_causes(contents)) if each],
+            "rijen": [_revised(line) for line in contents.revisions.shown],
+            "rest": contents.revisions.rest,
         },
         "weten": [_note(note) for note in contents.unknowns],
         "vragen": contents.questions,
@@ -332,6 +338,16 @@ def _year_row(line: Line) -> dict[str, Any]:
         "laatste": [str(last[0]), wording.show(last[1], indicator)],
         "toets": tests or [["", line.untested]],
     }
+
+
+def _causes(contents: Contents) -> Iterable[str]:
+    for cause, words, count in contents.revisions.causes:
+        yield f"{first_upper(cause)}, {count} {'cijfer' if count == 1 else 'cijfers'}: {words}."
+
+
+def _revised(line: RevisedLine) -> list[str]:
+    unit = f" ({line.unit})" if line.unit else ""
+    return [f"{line.title}{unit}", str(line.row.year), line.was, line.now, f"{line.row.kind}: {line.row.cause}"]
 
 
 def _note(note: Note) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import duckdb
 from beeld.errors import UsageError
 from beeld.profiles.companions import NONE, Companions, Composition, load_companions, load_compositions
 from beeld.profiles.comparison import Comparisons, load_comparisons
+from beeld.profiles.editions import Total, load_revised, load_totals
 from beeld.profiles.method_data import Delivery, deliveries
 from beeld.profiles.model import (
     UNIVERSE,
@@ -24,6 +25,7 @@ from beeld.profiles.model import (
     Outcome,
     Profile,
     Release,
+    Revised,
     Score,
     Signal,
     Spread,
@@ -53,6 +55,7 @@ class ReleaseData:
     deliveries: Mapping[str, tuple[Delivery, ...]]
     lists: Comparisons
     compositions: Mapping[str, Composition] = field(default_factory=dict[str, Composition])
+    revised: tuple[Total, ...] = ()
 
     @cached_property
     def measured(self) -> frozenset[str]:
@@ -82,11 +85,15 @@ class Batch:
     outcomes: Mapping[str, Outcome]
     changes: Mapping[str, Mapping[str, tuple[Change, ...]]]
     companions: Mapping[str, Companions]
+    revised: Mapping[str, tuple[Revised, ...]]
 
 
 def load_release(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> ReleaseData:
     """What all areas share, in a handful of set-based queries."""
-    rows = con.execute("select release, methode_versie, code_versie, voorbeeld from release").fetchall()
+    rows = con.execute(
+        "select release, methode_versie, code_versie, voorbeeld, strftime(gemaakt_op, '%d-%m-%Y'), coalesce(vorige, ''),"
+        " coalesce(strftime(vorige_gemaakt_op, '%d-%m-%Y'), '') from release"
+    ).fetchall()
     if len(rows) != 1:
         raise UsageError(f"table release has {len(rows)} rows instead of 1", todo="Run 'beeld check'")
     areas = con.execute(
@@ -110,6 +117,7 @@ def load_release(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> ReleaseDat
         deliveries=deliveries(con),
         compositions=load_compositions(con),
         lists=load_comparisons(con),
+        revised=load_totals(con),
     )
 
 
@@ -140,6 +148,7 @@ def load_batch(con: duckdb.DuckDBPyConnection, data: ReleaseData, codes: Iterabl
         outcomes={r[0]: Outcome(r[1], r[2], r[3], r[4], tuple(r[5])) for r in outcomes},
         changes=changes,
         companions=load_companions(con, {code: data.areas[code].gemeente for code in wanted}),
+        revised=load_revised(con, wanted) if data.release.before else {},
     )
 
 
@@ -161,6 +170,7 @@ def build_profile(data: ReleaseData, batch: Batch, code: str, texts: Mapping[str
         texts=dict(texts or {}),
         changes=batch.changes.get(code, {}),
         companions=batch.companions.get(code, NONE),
+        revised=batch.revised.get(code, ()),
     )
 
 

@@ -18,6 +18,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from beeld.profiles import wording
 from beeld.profiles.contents import Contents, Section
+from beeld.profiles.editions import CAUSES
 from beeld.profiles.lines import FigureLine
 from beeld.profiles.model import Cell
 from beeld.profiles.site import FILES, Picture, Site
@@ -153,6 +154,7 @@ def sheets(contents: Contents, site: Site) -> Iterator[Sheet]:
     yield _alike(contents)
     yield _years(contents)
     yield _people(contents)
+    yield _revised(contents)
     texts = [("onderwerp", 34), ("tekst", 110)]
     yield _listed(contents, "Wat weten we niet", texts, _unknowns(contents))
     yield _listed(contents, "Vragen", [("vraag", 120)], [(each,) for each in contents.questions])
@@ -297,6 +299,24 @@ def _people(contents: Contents) -> Sheet:
         first = (line.title, count, size.unit if size else "", told, *bounds)
         rows.append((*first, share, line.base, line.origin, *line.outside))
     return _listed(contents, "Hoeveel mensen", heads, rows)
+
+
+def _revised(contents: Contents) -> Sheet:
+    heads = [("indicator", 28), ("cijfer", 38), ("eenheid", 18), ("peiljaar", 9), ("soort", 12), ("oorzaak", 14)]
+    heads += [("vorige editie", 15), ("deze editie", 15), ("vorige status", 18), ("status", 18), ("waardoor", 60)]
+    rows: list[Sequence[Value | Number]] = []
+    for line in contents.revisions.lines:
+        row, decimals = line.row, line.indicator.decimalen if line.indicator else 2
+        values = [
+            shown if value is None else Number(value, decimals) for value, shown in ((row.old, line.was), (row.new, line.now))
+        ]
+        states = (row.old_status or "", row.new_status or "", CAUSES[row.cause])
+        rows.append((row.indicator, line.title, line.unit, row.year, row.kind, row.cause, *values, *states))
+    if not rows:
+        rows = [("", " ".join(contents.revisions.words), *("",) * 9)]
+    edition = f"vorige editie {contents.profile.release.before}" if contents.profile.release.before else "vorige editie"
+    heads[6] = (edition, 15)
+    return _listed(contents, "Gewijzigd", heads, rows)
 
 
 def _unknowns(contents: Contents) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,7 @@ Nothing here is seen by the public; `release.py` copies the public tables out of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,8 +35,9 @@ from beeld.transforms import (
 from beeld.transforms.arrow import literal
 from beeld.transforms.basis import Staged, create_basis
 from beeld.transforms.catalog import Catalog
-from beeld.transforms.corrections import apply_corrections
+from beeld.transforms.corrections import apply_corrections, list_corrections
 from beeld.transforms.shelf import Shelf
+from beeld.warehouse.changes import Predecessor, publish_changes
 from beeld.warehouse.ended import record_ended
 
 PUBLIC_TABLES = (
@@ -58,6 +59,8 @@ PUBLIC_TABLES = (
     "drempel",
     "lijst",
     "lijstvergelijking",
+    "correctie",
+    "wijziging",
     "controle",
     "release",
 )
@@ -78,6 +81,9 @@ class Release:
     methode_versie: str
     code_versie: str
     voorbeeld: bool
+    vorige: str | None = None
+    """The edition before it, which it is compared with; None for the first."""
+    vorige_gemaakt_op: str | None = None
 
 
 @dataclass
@@ -101,6 +107,10 @@ class Making:
     """What this run staged when it judged the deliveries."""
     staged: dict[str, list[Staged]] = field(default_factory=dict[str, list[Staged]])
     newest: int | None = None
+    before: Predecessor | None = None
+    """The edition before this one."""
+    manifest: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What the manifest will say of the inputs; it is held against that of the edition before."""
 
     def begin(self) -> dict[str, int]:
         """The public tables, empty but for `bron` and `release`."""
@@ -112,7 +122,7 @@ class Making:
     def stage(self, source: Source) -> dict[str, int]:
         """`basis.<bron>` of one source of figures, its known errors corrected."""
         self.staged[source.bron] = stage_source(self.con, source, self.delivered, self.year_from, self.shelf)
-        apply_corrections(self.con, source, self.catalog.corrections)
+        apply_corrections(self.con, source, self.catalog.corrections, self.staged[source.bron])
         record_ended(self.con, self.staged[source.bron])
         return {"rijen": sum(piece.rows for piece in self.staged[source.bron])}
 
@@ -157,6 +167,12 @@ class Making:
         """`lijst` and `lijstvergelijking`: our outcomes beside what others chose or measured."""
         rows = lists.compute_lists(self.con, self.catalog)
         return {"rijen": rows, "lijsten": self._rows("lijst")}
+
+    def compare_editions(self) -> dict[str, int]:
+        """`correctie` and `wijziging`: which cells were corrected, and which figures are not those of the edition before."""
+        list_corrections(self.con, {union.code: union.buurten for union in self.catalog.unions})
+        causes = publish_changes(self.con, self.before, self.manifest)
+        return {"rijen": self._rows("wijziging"), "correcties": self._rows("correctie"), **causes}
 
     def _pieces(self) -> list[Staged]:
         """What was staged, in the order of the declarations, whatever the order in which that happened."""
@@ -295,8 +311,16 @@ def describe_sources(con: duckdb.DuckDBPyConnection, delivered: Sequence[Deliver
 def describe_release(con: duckdb.DuckDBPyConnection, release: Release) -> None:
     """`release`: one row."""
     con.execute(
-        "insert into release values (?, ?::timestamp, ?, ?, ?)",
-        [release.id, release.gemaakt_op, release.methode_versie, release.code_versie, release.voorbeeld],
+        "insert into release values (?, ?::timestamp, ?, ?, ?, ?, ?::timestamp)",
+        [
+            release.id,
+            release.gemaakt_op,
+            release.methode_versie,
+            release.code_versie,
+            release.voorbeeld,
+            release.vorige,
+            release.vorige_gemaakt_op,
+        ],
     )
 
 

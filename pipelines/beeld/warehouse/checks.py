@@ -63,13 +63,27 @@ class Outcome:
 def all_checks(catalog: Catalog, tables: Iterable[str]) -> list[Check]:
     """Every check of a release; `tables` are the delivered tables, others are not checked."""
     delivered = set(tables)
-    checks = [*_key_checks(), *_range_checks(catalog), *_overlap_checks(catalog)]
+    checks = [*_key_checks(), *_range_checks(catalog), *_overlap_checks(catalog), _explained_check()]
     for source in catalog.sources.values():
         for table in source.tabellen:
             if table.tabel in delivered:
                 checks += [*_band_checks(source, table), *_null_checks(source, table), *_known_checks(source, table)]
                 checks += _part_checks(source, table)
     return checks + [_correction_check(c) for c in catalog.corrections if c.tabel in delivered]
+
+
+def _explained_check() -> Check:
+    """Whether every figure that is not that of the edition before has a cause."""
+    return Check(
+        "wijziging_verklaard",
+        "wijziging",
+        "oorzaak",
+        WAARSCHUWING,
+        "elk cijfer dat anders is dan in de vorige editie heeft een oorzaak",
+        "select oorzaak from wijziging where oorzaak = 'onverklaard'",
+        "expect_column_values_to_not_be_in_set",
+        (("column", "oorzaak"), ("value_set", ["onverklaard"])),
+    )
 
 
 def _correction_check(correction: Correction) -> Check:

@@ -1,8 +1,6 @@
-"""What changed between two releases: new, revised and withdrawn figures, and what went in differently.
+"""What changed between two releases: new, revised and withdrawn figures with their cause, and what went in differently.
 
-A figure is one gebied x indicator x peiljaar. `nieuw`: it has a value now and had none; `herzien`: it has another value;
-`ingetrokken`: it had a value and has none. Why follows from the inputs: other figures in the table (a new year of it, or a
-revision), another division of areas, or the same delivery under another method.
+Kinds and causes are those of `beeld.warehouse.changes`, which also fills table `wijziging`.
 """
 
 from __future__ import annotations
@@ -17,29 +15,12 @@ import duckdb
 
 from beeld.errors import UsageError
 from beeld.settings import Settings
+from beeld.warehouse.changes import SETTINGS, between, compare_cells, name_editions
 from beeld.warehouse.release import MANIFEST, read_manifest
 
 FIGURES = """
-with oud as (select * from read_parquet($oud) where waarde is not null),
-nieuw as (select * from read_parquet($nieuw) where waarde is not null),
-jaren as (select distinct indicator, peiljaar, true as kende from read_parquet($oud)),
-samen as (
-  select coalesce(n.indicator, o.indicator) as indicator, coalesce(n.peiljaar, o.peiljaar) as peiljaar,
-    case when o.waarde is null then 'nieuw' when n.waarde is null then 'ingetrokken' else 'herzien' end as soort,
-    case when o.snapshot_sha256 is distinct from n.snapshot_sha256 then 'levering' else 'methode' end as andere,
-    o.indeling_jaar is distinct from n.indeling_jaar and o.waarde is not null and n.waarde is not null as grens,
-    abs(n.waarde - o.waarde) as verschil
-  from nieuw as n full join oud as o using (gebiedscode, indicator, peiljaar)
-  where n.waarde is distinct from o.waarde)
-select s.indicator, s.peiljaar, s.soort,
-  case when s.soort = 'nieuw' and j.kende is null then 'nieuw jaar'
-    when bool_or(s.grens) then 'andere indeling van gebieden'
-    when bool_or(s.andere = 'levering') then 'herziening door de bron'
-    else 'andere methode of instelling' end as reden,
-  count(*) as aantal, max(s.verschil) as grootste_verschil
-from samen as s left join jaren as j using (indicator, peiljaar)
-group by s.indicator, s.peiljaar, s.soort, j.kende
-order by s.indicator, s.peiljaar, s.soort
+select indicator, peiljaar, soort, oorzaak, count(*) as aantal, max(abs(nieuwe_waarde - oude_waarde)) as grootste_verschil
+from cellen group by indicator, peiljaar, soort, oorzaak order by indicator, peiljaar, soort, oorzaak
 """
 OUTCOMES = """
 select o.uitkomst as van, n.uitkomst as naar, count(*) as aantal
@@ -51,12 +32,12 @@ group by all order by all
 
 @dataclass(frozen=True)
 class FigureChange:
-    """How many figures of one indicator and year changed in one way, why, and by how much at most (in the indicator's unit)."""
+    """How many figures of one indicator and year changed in one way by one cause, and by how much at most (in its unit)."""
 
     indicator: str
     peiljaar: int
     soort: str
-    reden: str
+    oorzaak: str
     aantal: int
     grootste_verschil: float | None
 
@@ -103,7 +84,9 @@ def compare(settings: Settings, before: str, after: str) -> Difference:
     old, new = (_folder(settings, name) for name in (before, after))
     manifests = read_manifest(old), read_manifest(new)
     with closing(duckdb.connect()) as con:
-        figures = con.execute(FIGURES, _parquet(old, new, "waarde")).fetchall()
+        name_editions(con, old, new)
+        compare_cells(con, between(*manifests))
+        figures = con.execute(FIGURES).fetchall()
         outcomes = con.execute(OUTCOMES, _parquet(old, new, "integraal")).fetchall()
     return Difference(
         before,
@@ -128,7 +111,7 @@ def _parquet(old: Path, new: Path, table: str) -> dict[str, str]:
 
 def _settings(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Names of the settings, versions and choices that differ."""
-    names = ("methode_versie", "code_versie", "kern", "voorbeeld", "drempels_van", "gebieden", "alle_gebieden", "jaar_vanaf")
+    names = (*SETTINGS, "drempels_van", "eigen")
     return [name for name in names if old.get(name) != new.get(name)]
 
 

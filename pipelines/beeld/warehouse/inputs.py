@@ -24,8 +24,9 @@ from beeld.transforms.listed import refuse_unknown, texts_of_lists
 from beeld.transforms.reallocation import matrix_files
 from beeld.transforms.scores import Threshold
 from beeld.warehouse.build import Release
+from beeld.warehouse.changes import Predecessor, needed_files
 from beeld.warehouse.read import current_release, open_warehouse, warehouse_file
-from beeld.warehouse.release import is_complete, read_manifest
+from beeld.warehouse.release import is_complete, read_manifest, releases, sha256_of
 
 SELF = "zelf"
 STALE = "verouderd"
@@ -100,9 +101,25 @@ class Inputs:
         stamps = [d.snapshot.gewijzigd.rstrip("Z") for d in self.delivered if d.snapshot and d.snapshot.gewijzigd]
         return max(stamps, default="1970-01-01T00:00:00")
 
-    def release_id(self, thresholds: str) -> str:
-        """`<date of the newest input>-<digest>`."""
-        return f"{self.made_at[:10].replace('-', '')}-{self.digest(thresholds)}"
+    def release_id(self, thresholds: str, before: str | None = None) -> str:
+        """`<date of the newest input>-<digest>`; an edition that is compared with one `before` it has another digest."""
+        digest = self.digest(thresholds)
+        if before is not None:
+            digest = hashlib.sha256(f"{digest} na {before}".encode()).hexdigest()[: len(digest)]
+        return f"{self.made_at[:10].replace('-', '')}-{digest}"
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """Fingerprints of the declarations in the home that can change a figure (`changes.OWN`)."""
+        matrices = [[p.name, hashlib.sha256(p.read_bytes()).hexdigest()] for p in matrix_files(self.home)]
+        unions = hashlib.sha256(_text_of(self.home / "gebieden.yaml").encode()).hexdigest()
+        return {"gebieden.yaml": unions, "omzetting": matrices}
+
+    @property
+    def partners(self) -> list[str]:
+        """The sources whose files come from partners and gemeenten, in the drop template."""
+        sources = {d.source.bron for d in self.delivered if d.table.bestand is not None and d.table.bestand.sjabloon}
+        return sorted(sources)
 
 
 def code_version(project: Path) -> str:
@@ -225,23 +242,77 @@ def existing_release(settings: Settings, inputs: Inputs, thresholds: Thresholds)
         stale = {(entry["bron"], entry["tabel"]) for entry in known if entry["status"] == STALE}
         if stale < inputs.stale:
             candidates.append(inputs.as_known(stale))
-    for candidate in candidates:
-        own = candidate.release_id(SELF)
-        name = own if thresholds.origin in (SELF, own) else candidate.release_id(thresholds.origin)
-        folder = settings.releases / name
-        if folder.is_dir() and is_complete(folder):
-            return folder
+    digests = [candidate.digest(SELF) for candidate in candidates], [c.digest(thresholds.origin) for c in candidates]
+    manifests = {folder: read_manifest(folder) for folder in reversed(releases(settings)) if is_complete(folder)}
+    for own, carried in zip(*digests, strict=True):
+        for folder, manifest in manifests.items():
+            # thresholds of its own only when those are asked for; the edition before it plays no part
+            wanted = own if thresholds.origin in (SELF, folder.name) else carried
+            if manifest.get("invoer_sha256") == wanted:
+                return folder
     return None
 
 
-def identify(inputs: Inputs, thresholds: Thresholds) -> Release:
-    """Name, moment and versions of the release of these inputs."""
+def predecessor(settings: Settings, inputs: Inputs, thresholds: Thresholds) -> Predecessor | None:
+    """The edition that a new one is compared with: the current release, and where that cannot be read the one before it.
+
+    A damaged release that is made again follows the edition that it followed before. None for the first.
+    """
+    if not settings.current.exists():
+        return None
+    now = current_release(settings)
+    same = {inputs.digest(SELF), inputs.digest(thresholds.origin)}
+    names = [path.name for path in releases(settings)]
+    earlier = names[: names.index(now.name)] if now.name in names else names
+    line: list[str] = [now.name]
+    for name in line:
+        manifest = _readable(settings.releases / name)
+        if manifest is None or manifest.get("voorbeeld") != inputs.example:
+            continue
+        if manifest.get("invoer_sha256") in same:
+            if (older := manifest.get("vorige")) and older not in line:
+                line.append(older)
+            continue
+        return Predecessor(name, manifest["gemaakt_op"], settings.releases / name, manifest)
+    return _newest_readable(settings, earlier, inputs.example, same)
+
+
+def _newest_readable(settings: Settings, names: Sequence[str], example: bool, same: Set[str]) -> Predecessor | None:
+    for name in reversed(names):
+        manifest = _readable(settings.releases / name)
+        if manifest is not None and manifest.get("voorbeeld") == example and manifest.get("invoer_sha256") not in same:
+            return Predecessor(name, manifest["gemaakt_op"], settings.releases / name, manifest)
+    return None
+
+
+def predecessor_of(settings: Settings, manifest: Mapping[str, Any]) -> Predecessor | None:
+    """The edition that a published release was compared with; None when it was the first, or when that edition is gone."""
+    name = manifest.get("vorige")
+    old = _readable(settings.releases / name) if name else None
+    return Predecessor(name, old["gemaakt_op"], settings.releases / name, old) if name and old is not None else None
+
+
+def _readable(folder: Path) -> dict[str, Any] | None:
+    """The manifest of a release of which every file that a comparison reads is what it says; else None."""
+    try:
+        manifest = read_manifest(folder)
+    except Damaged:
+        return None
+    files = {name: entry for name, entry in manifest["bestanden"].items() if name in needed_files()}
+    sound = all((folder / name).is_file() and sha256_of(folder / name) == entry["sha256"] for name, entry in files.items())
+    return manifest if sound else None
+
+
+def identify(inputs: Inputs, thresholds: Thresholds, before: Predecessor | None = None) -> Release:
+    """Name, moment and versions of the release of these inputs, after the edition `before`."""
     return Release(
-        inputs.release_id(thresholds.origin),
+        inputs.release_id(thresholds.origin, before.release if before else None),
         inputs.made_at,
         METHOD_VERSION,
         code_version(inputs.project),
         inputs.example,
+        before.release if before else None,
+        before.gemaakt_op if before else None,
     )
 
 
@@ -254,6 +325,11 @@ def manifest_of(inputs: Inputs, identity: Release, thresholds: Thresholds) -> di
         "code_versie": identity.code_versie,
         "kern": inputs.core,
         "voorbeeld": identity.voorbeeld,
+        "vorige": identity.vorige,
+        "vorige_gemaakt_op": identity.vorige_gemaakt_op,
+        "invoer_sha256": inputs.digest(thresholds.origin),
+        "eigen": inputs.own,
+        "partners": inputs.partners,
         "drempels_van": identity.id if thresholds.origin == SELF else thresholds.origin,
         "gebieden": list(inputs.options.areas),
         "alle_gebieden": inputs.options.all_areas,

@@ -53,6 +53,8 @@ ORDER = {
     "drempel": "soort, thema, niveau",
     "lijst": "lijst",
     "lijstvergelijking": "lijst, gebiedscode",
+    "correctie": "correctie, gebiedscode, peiljaar",
+    "wijziging": "gebiedscode, indicator, peiljaar",
     "controle": "controle",
     "release": "release",
 }
