@@ -4,6 +4,7 @@ import json
 import random
 import re
 from collections import Counter
+from contextlib import closing
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from beeld.profiles.maps.shapes import dissolved, shape_from_wkb, simplified
 from beeld.settings import project_folder
 from beeld.transforms.catalog import Catalog, load_catalog
 from beeld.warehouse.query import ask
+from beeld.warehouse.read import open_warehouse, warehouse_file
 from tests.loopback import LoopbackServer
 from tests.reliability.by_hand import KWB, Sources
 from tests.reliability.wire import rows_of
@@ -223,10 +225,10 @@ def test_the_core_figures_that_are_delivered_are_these(real_release: RealRelease
 
 def test_the_outline_of_every_gemeente_can_be_drawn(real_release: RealRelease) -> None:
     """As maps do: simplified to what can be seen, gaps closed. The outline holds the buurten, on one part in a hundred."""
-    rows = query(
-        real_release,
-        "select gemeentecode, ST_AsWKB(geometrie) from gebied where soort = 'buurt' and geometrie is not null order by all",
-    )
+    with closing(open_warehouse(warehouse_file(real_release.result.folder))) as con:
+        rows = con.execute(
+            "select gemeentecode, ST_AsWKB(geometrie) from gebied where soort = 'buurt' and geometrie is not null order by all"
+        ).fetchall()
     buurten: dict[str, list[BaseGeometry]] = {}
     for code, wkb in rows:
         buurten.setdefault(code, []).append(shape_from_wkb(wkb) or shapely.Polygon())

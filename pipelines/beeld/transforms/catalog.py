@@ -24,6 +24,9 @@ from beeld.transforms.rules import mistakes as broken_rules
 FAMILIES = ("inkomen", "politie", "omgeving", "lokaal")
 """Source families that can carry a theme; METHOD.md section 7 (a), (b), (c), (d)."""
 
+MIN_PEOPLE = 200
+"""Buurten with fewer inhabitants are no part of the reference sets; METHOD.md section 2."""
+
 
 class Indicator(Declaration):
     """One figure of the catalogue."""

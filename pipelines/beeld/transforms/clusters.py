@@ -19,8 +19,7 @@ import shapely
 from beeld import METHOD_VERSION
 from beeld.transforms import moran
 from beeld.transforms.arrow import Kind, registered
-from beeld.transforms.catalog import Catalog
-from beeld.transforms.indicators import MIN_PEOPLE
+from beeld.transforms.catalog import MIN_PEOPLE, Catalog
 
 FALSE_DISCOVERIES = 0.05
 NEAREST = 4

@@ -15,7 +15,7 @@ import duckdb
 from beeld.sources.declarations import Source
 from beeld.transforms.arrow import Kind, registered
 from beeld.transforms.basis import Staged
-from beeld.transforms.catalog import Catalog, Indicator
+from beeld.transforms.catalog import MIN_PEOPLE, Catalog, Indicator
 from beeld.transforms.formulas import Formula
 from beeld.transforms.margins import bounds_sql, published
 from beeld.transforms.uncertainty import COUNTS, RELIABLE, Z95, rounding_variance, rounds, score_sql, shrink, shrunk_rates
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 STATUS_ORDER = ("geheim", "te_klein", "onbekend", "niet_geleverd", "geen_noemer", "niet_van_toepassing")
-MIN_PEOPLE = 200
-"""Buurten with fewer inhabitants are no part of the reference sets; METHOD.md section 2."""
 COMPLETE = 0.80
 
 REASONS = """case {status}

@@ -15,8 +15,7 @@ import duckdb
 
 from beeld.transforms import without
 from beeld.transforms.arrow import Kind, registered
-from beeld.transforms.catalog import Catalog
-from beeld.transforms.indicators import MIN_PEOPLE
+from beeld.transforms.catalog import MIN_PEOPLE, Catalog
 from beeld.transforms.list_members import Comparable, Listed, compared_lists
 from beeld.transforms.uncertainty import Z95
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from beeld.transforms.arrow import Kind, registered
-from beeld.transforms.indicators import MIN_PEOPLE
+from beeld.transforms.catalog import MIN_PEOPLE
 
 K = 10
 COMPONENTS = (

@@ -18,9 +18,8 @@ import duckdb
 
 from beeld.errors import ChecksFailed
 from beeld.sources.declarations import Source, Table
-from beeld.transforms.catalog import Catalog, Indicator
+from beeld.transforms.catalog import MIN_PEOPLE, Catalog, Indicator
 from beeld.transforms.corrections import Correction
-from beeld.transforms.indicators import MIN_PEOPLE
 from beeld.transforms.uncertainty import rounding_bound
 from beeld.warehouse.crosscheck import WAARSCHUWING, compare
 from beeld.warehouse.ended import ended_rows

@@ -104,6 +104,7 @@ class Painter:
             self._key(22, max(bottom + 36, legend), 5, WIDTH - 44)
         self.sheet.compass(22, bottom + 30, 1 / place.scale, MAP_WIDTH)
         self.texts = {label.code: self._label(label) for label in self.labels}
+        self.patches = {label.code: self._patch(label) for label in self.labels}
 
     def _borders(self, place: Placement, buurten: Sequence[Buurt], shapes: Sequence[BaseGeometry]) -> None:
         """Wijk borders a little thicker, and a thin line around the gemeente, which keeps empty edges visible."""
@@ -121,6 +122,12 @@ class Painter:
             self.sheet.text(label.x, y, line, label.size, bold=label.number, ha="center", stays=True)
             for y, line in zip(label.baselines(), label.lines, strict=True)
         ]
+
+    def _patch(self, label: Label) -> Rectangle:
+        left, top, right, bottom = label_box(label, text_width)
+        patch = Rectangle((left, top), right - left, bottom - top, linewidth=0, zorder=4, visible=False)
+        self.sheet.add(patch, stays=True)
+        return patch
 
     def _key_height(self, columns: int) -> float:
         return 26 + -(-len(self.key) // columns) * KEY_LEADING if self.key else 0.0
@@ -172,10 +179,9 @@ class Painter:
         under = fill if label.inside else "#ffffff"
         for text in self.texts[label.code]:
             text.set_color(ink_on(under))
-        if hatch or not label.inside:
-            left, top, right, bottom = label_box(label, text_width)
-            patch = Rectangle((left, top), right - left, bottom - top, facecolor=under, linewidth=0, zorder=4)
-            self.sheet.add(patch)
+        patch = self.patches[label.code]
+        patch.set_visible(bool(hatch) or not label.inside)
+        patch.set_facecolor(under)
 
 
 def sheet_legend(spec: Spec, example: bool) -> Legend:

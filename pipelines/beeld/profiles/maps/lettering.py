@@ -100,7 +100,13 @@ def shorten(text: str, width: float, size: float, bold: bool = False) -> str:
 
 
 class Line(Text):
-    """One horizontal line of text, drawn without matplotlib's layout, which costs ten times as much as the drawing itself."""
+    """One horizontal line of text, drawn without matplotlib's layout, which costs ten times as much as the drawing itself.
+
+    Text, place and size are those that it was made with; only its colour may change afterwards.
+    """
+
+    written: tuple[str, str] | None = None
+    """What stands before and after its colour in SVG, once that has been written."""
 
     def width(self) -> float:
         """Width in points."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Literal
 
 Polarity = Literal["zorg", "ongunstig", "kracht", "gunstig", "neutraal"]
@@ -58,6 +59,7 @@ def luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
+@functools.lru_cache(maxsize=1024)
 def ink_on(colour: str) -> str:
     """Black or white, whichever stands out more."""
     return INK if (luminance(colour) + 0.05) ** 2 > 1.05 * (luminance(INK) + 0.05) else "#ffffff"
