@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 BUILD_FILES = (*LOCKS, "pyproject.toml", "Makefile", ".ci/run", ".gitignore", "dagster.yaml")
-TOP_FOLDERS = {".ci", "docs", "notebooks", "pipelines", "sources", "tests", "transforms", "warehouse"}
+TOP_FOLDERS = {".ci", "deploy", "docs", "notebooks", "pipelines", "sources", "tests", "transforms", "warehouse"}
 TARGETS = ("demo", "test", "check", "nightly", "lock", "wheel-test", "clean")
 PIN = re.compile(r"^(?P<name>[a-z0-9][a-z0-9._-]*)(?:\[[a-z0-9,_-]+\])?==(?P<version>[^ ;\\]+)", re.MULTILINE)
 
