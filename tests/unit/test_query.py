@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import threading
+import time as clock
 from contextlib import closing
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -17,7 +18,7 @@ import pytest
 
 from beeld.errors import BeeldError, Damaged, UsageError
 from beeld.settings import Limits, project_folder
-from beeld.warehouse import build
+from beeld.warehouse import build, query
 from beeld.warehouse.query import Answer, ask, guarded, plain
 
 
@@ -258,6 +259,21 @@ def test_a_question_within_its_limits(sql: str, message: str, release: Path) -> 
     assert "[vragen]" in stopped.value.message
     assert not list(release.glob("*.tmp"))
     assert ask(release, "select 1", Limits(seconds=1, memory_mb=100)).rows == ((1,),)
+
+
+@pytest.mark.parametrize(("wait", "message"), [(1.5, "longer than 1 seconds"), (0.0, "cannot be run: closed")])
+def test_a_result_that_the_clock_closed_is_a_question_that_was_stopped(
+    release: Path, monkeypatch: pytest.MonkeyPatch, wait: float, message: str
+) -> None:
+    """Interrupted between two fetches DuckDB now and then speaks of a closed result; the user hears of the limit."""
+
+    def closed(*_: object) -> None:
+        clock.sleep(wait)
+        raise duckdb.InvalidInputException("closed")
+
+    monkeypatch.setattr(query, "_run", closed)
+    with pytest.raises(UsageError, match=message):
+        ask(release, "select 1", Limits(seconds=1, memory_mb=100))
 
 
 def test_the_clock_stops_with_the_question(release: Path) -> None:

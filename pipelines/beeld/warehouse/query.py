@@ -92,15 +92,25 @@ def ask(release: Path, sql: str, limits: Limits | None = None) -> Answer:
 
 @contextmanager
 def stopped_after(con: duckdb.DuckDBPyConnection, seconds: float | None) -> Generator[None]:
-    """Interrupt what runs on the connection after so many seconds; with None never."""
+    """Interrupt what runs on the connection after so many seconds, with an InterruptException; with None never."""
     if seconds is None:
         yield
         return
-    clock = threading.Timer(seconds, con.interrupt)
+    rung = threading.Event()
+
+    def ring() -> None:
+        rung.set()
+        con.interrupt()
+
+    clock = threading.Timer(seconds, ring)
     clock.daemon = True
     clock.start()
     try:
         yield
+    except duckdb.InvalidInputException as error:
+        if rung.is_set():  # between two fetches DuckDB says that the result is closed, not that it was interrupted
+            raise duckdb.InterruptException(str(error)) from error
+        raise
     finally:
         clock.cancel()
         clock.join()
