@@ -61,9 +61,10 @@ def root(
 ) -> None:
     """Beeld van de Wijk: an honest picture of a neighbourhood. Add --debug to any command for a traceback."""
     if version:
-        settings = load_settings()
-        now = settings.current.resolve().name if settings.current.exists() else "none"
-        typer.echo(f"beeld {__version__}, method {METHOD_VERSION}, release {now}")
+        from beeld.warehouse.read import current_id
+
+        now = current_id(load_settings())
+        typer.echo(f"beeld {__version__}, method {METHOD_VERSION}, release {now or 'none'}")
         raise typer.Exit
 
 
@@ -180,13 +181,14 @@ def find(text: Annotated[str, typer.Argument(help="Part of a name, a code, or a 
 def status(as_json: Json = False) -> None:
     """Per source: newest year, Modified, fetched at, age and last fault; and the current release."""
     from beeld.transforms.catalog import load_catalog
+    from beeld.warehouse.read import current_id
     from beeld.warehouse.status import notices, table_statuses
 
     settings = load_settings()
     for notice in notices(settings):
         typer.echo(f"warning: {notice}", err=True)
     rows = [asdict(row) for row in table_statuses(settings, load_catalog(settings.project, settings.home))]
-    now = settings.current.resolve().name if settings.current.exists() else None
+    now = current_id(settings)
     if as_json:
         typer.echo(json.dumps({"release": now, "bronnen": rows}, ensure_ascii=False))
         return
@@ -316,11 +318,12 @@ def query(
 @app.command()
 def releases() -> None:
     """The releases of this home, oldest first; * is current."""
+    from beeld.warehouse.read import current_id
     from beeld.warehouse.release import read_manifest
     from beeld.warehouse.release import releases as known
 
     settings = load_settings()
-    now = settings.current.resolve().name if settings.current.exists() else None
+    now = current_id(settings)
     for folder in known(settings):
         manifest: dict[str, Any] = read_manifest(folder)
         typer.echo(

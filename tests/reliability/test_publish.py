@@ -20,7 +20,7 @@ from beeld.warehouse.publish import archive, folder, run
 from beeld.warehouse.publish.run import publish_release
 from beeld.warehouse.publish.source import Published, Source
 from beeld.warehouse.query import ask
-from beeld.warehouse.read import current_release
+from beeld.warehouse.read import current_id, current_release
 from tests.reliability.killed import die_before
 from tests.reliability.worlds import CommandLine, World, bytes_of, complete, copy_home, settings_of, writable
 
@@ -254,6 +254,9 @@ def test_where_links_are_impossible_a_file_points_to_the_release(
     second = make(home, 2)
     publish_release(home, str(target))
     assert whole(target) == second
+    there = replace(home, home=target)
+    assert release.rollback(there, None) == name == current_id(there), "going back starts from where the file points"
+    assert release.rollback(there, second) == whole(target)
 
 
 @pytest.mark.parametrize("earlier", [True, False])

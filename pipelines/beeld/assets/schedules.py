@@ -6,6 +6,7 @@ import dagster as dg
 
 from beeld.assets.resources import JOB, Surroundings
 from beeld.transforms.catalog import Catalog
+from beeld.warehouse.read import current_id
 
 WEEKLY = "wekelijks"
 TIME_ZONE = "Europe/Amsterdam"
@@ -36,7 +37,7 @@ def rhythm(name: str, cron: str, sources: list[str], surroundings: Surroundings)
     def tick() -> dg.RunRequest | dg.SkipReason:
         if not sources:
             return dg.SkipReason(f"no source is refreshed {name}")
-        first = not surroundings().current.exists()
+        first = current_id(surroundings()) is None
         return dg.RunRequest(run_config=asking([] if first else sources))
 
     return tick

@@ -25,7 +25,7 @@ from beeld.transforms.reallocation import matrix_files
 from beeld.transforms.scores import Threshold
 from beeld.warehouse.build import Release
 from beeld.warehouse.changes import Predecessor, needed_files
-from beeld.warehouse.read import current_release, open_warehouse, warehouse_file
+from beeld.warehouse.read import current_id, current_release, open_warehouse, warehouse_file
 from beeld.warehouse.release import is_complete, read_manifest, releases, sha256_of
 
 SELF = "zelf"
@@ -220,7 +220,7 @@ def thresholds_of(settings: Settings, options: Options, catalog: Catalog) -> Thr
 
     Other core indicators make another score, for which the old thresholds mean nothing.
     """
-    if options.recalibrate or not settings.current.exists():
+    if options.recalibrate or current_id(settings) is None:
         return Thresholds(SELF)
     folder = current_release(settings)
     manifest = read_manifest(folder)
@@ -237,20 +237,27 @@ def existing_release(settings: Settings, inputs: Inputs, thresholds: Thresholds)
     next edition says so; and once the source is back, an edition that called it stale is replaced.
     """
     candidates = [inputs]
-    if settings.current.exists():
+    if current_id(settings) is not None:
         known = read_manifest(current_release(settings))["invoer"]
         stale = {(entry["bron"], entry["tabel"]) for entry in known if entry["status"] == STALE}
         if stale < inputs.stale:
             candidates.append(inputs.as_known(stale))
     digests = [candidate.digest(SELF) for candidate in candidates], [c.digest(thresholds.origin) for c in candidates]
-    manifests = {folder: read_manifest(folder) for folder in reversed(releases(settings)) if is_complete(folder)}
     for own, carried in zip(*digests, strict=True):
-        for folder, manifest in manifests.items():
+        for folder in reversed(releases(settings)):
             # thresholds of its own only when those are asked for; the edition before it plays no part
             wanted = own if thresholds.origin in (SELF, folder.name) else carried
-            if manifest.get("invoer_sha256") == wanted:
+            if _inputs_of(folder) == wanted and is_complete(folder):
                 return folder
     return None
+
+
+def _inputs_of(folder: Path) -> str | None:
+    """The digest of the inputs of a release; None when its manifest cannot be read, or is of before there were any."""
+    try:
+        return read_manifest(folder).get("invoer_sha256")
+    except Damaged:
+        return None
 
 
 def predecessor(settings: Settings, inputs: Inputs, thresholds: Thresholds) -> Predecessor | None:
@@ -258,13 +265,13 @@ def predecessor(settings: Settings, inputs: Inputs, thresholds: Thresholds) -> P
 
     A damaged release that is made again follows the edition that it followed before. None for the first.
     """
-    if not settings.current.exists():
+    now = current_id(settings)
+    if now is None:
         return None
-    now = current_release(settings)
     same = {inputs.digest(SELF), inputs.digest(thresholds.origin)}
     names = [path.name for path in releases(settings)]
-    earlier = names[: names.index(now.name)] if now.name in names else names
-    line: list[str] = [now.name]
+    earlier = names[: names.index(now)] if now in names else names
+    line: list[str] = [now]
     for name in line:
         manifest = _readable(settings.releases / name)
         if manifest is None or manifest.get("voorbeeld") != inputs.example:

@@ -10,6 +10,8 @@ import duckdb
 from beeld.errors import Damaged, UsageError
 from beeld.settings import Settings
 
+POINTER_FILE = "CURRENT"
+"""Says which release is current where links are impossible."""
 LOCKED: dict[str, str | bool | int | float | list[str]] = {"enable_external_access": "false", "lock_configuration": "true"}
 """Given at connect and not set afterwards, because connections to one file in one process share their settings."""
 
@@ -19,8 +21,8 @@ def current_release(settings: Settings) -> Path:
     pointer = settings.current
     if pointer.is_symlink() or pointer.is_dir():
         target = pointer.resolve()
-    elif pointer.with_name("CURRENT").is_file():
-        target = settings.home / pointer.with_name("CURRENT").read_text(encoding="utf-8").strip()
+    elif pointer.with_name(POINTER_FILE).is_file():
+        target = settings.home / pointer.with_name(POINTER_FILE).read_text(encoding="utf-8").strip()
     else:
         raise UsageError("there is no release yet", where=str(settings.home), todo="Run 'beeld refresh' or 'beeld demo' first")
     if not target.is_dir():

@@ -28,10 +28,10 @@ from beeld.sources.archive import sync, write_json
 from beeld.sources.journal import resumable
 from beeld.transforms.catalog import Catalog
 from beeld.warehouse.build import PUBLIC_TABLES, create_profile_view, create_schema
+from beeld.warehouse.read import POINTER_FILE, current_id
 
 MANIFEST = "manifest.json"
 ORDER_FILE = "volgorde.txt"
-POINTER_FILE = "CURRENT"
 NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS})
 """What a disk answers that knows no links, such as a share of Windows."""
 ORDER = {
@@ -166,14 +166,15 @@ def switch(settings: Settings, release_id: str) -> None:
     temporary = settings.home / f".current-{os.getpid()}"
     temporary.unlink(missing_ok=True)
     target = Path("releases") / release_id
+    pointer = settings.current
     try:
         temporary.symlink_to(target, target_is_directory=True)
-        os.replace(temporary, settings.current)
     except OSError as error:
         if error.errno not in NO_LINKS:
             raise
         temporary.write_text(f"{target.as_posix()}\n", encoding="utf-8")
-        os.replace(temporary, settings.current.with_name(POINTER_FILE))
+        pointer = settings.current.with_name(POINTER_FILE)
+    os.replace(temporary, pointer)
     sync(settings.home)
 
 
@@ -229,7 +230,7 @@ def rollback(settings: Settings, release_id: str | None) -> str:
     """Point `current` at `release_id`, or at the release before the current one; returns the id. UsageError when none is."""
     known = [path.name for path in releases(settings)]
     if release_id is None:
-        now = settings.current.resolve().name if settings.current.exists() else None
+        now = current_id(settings)
         earlier = known[: known.index(now)] if now in known else known
         release_id = earlier[-1] if earlier else None
     if release_id is None or release_id not in known:
