@@ -15,6 +15,7 @@ from typing import Any
 from beeld.sources.http import safe
 from beeld.sources.limits import MAX_CELLS, MAX_COLUMNS, MAX_FIELD, OverLimit
 from beeld.sources.spreadsheet import Cell
+from beeld.sources.sql import quoted
 
 MAX_STEPS = 2_000
 """How often a query may report that it is still busy, each time after a million steps of SQLite's machine."""
@@ -77,11 +78,6 @@ class GeoPackage:
             yield from self._con.execute(sql, values)
         except (sqlite3.Error, UnicodeDecodeError, OverflowError) as error:
             raise OverLimit(f"is no GeoPackage that can be read: {safe(str(error))}", where=self._where) from error
-
-
-def quoted(name: str) -> str:
-    """A name of the file's own schema as an SQL identifier; a double quote in it is doubled, so it cannot end the name."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from beeld.errors import SourceChanged
 from beeld.sources.http import safe
+from beeld.sources.sql import literal
 
 _pa: Any = pa  # pyarrow has no types
 _compute: Any = pyarrow_compute
@@ -163,7 +164,7 @@ class Selection:
 
 
 def _within(name: str, codes: Sequence[str]) -> str:
-    listed = ",".join("'" + code.replace("'", "''") + "'" for code in codes)
+    listed = ",".join(map(literal, codes))  # OData quotes a text as SQL does
     return f"{name} in ({listed})"
 
 

@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pyarrow_parquet
 from numpy.typing import NDArray
 
+from beeld.sources.sql import literal
+
 Kind = Literal["text", "double", "integer", "byte", "blob", "texts"]
 
 Array = Any
@@ -95,11 +97,6 @@ class Rows:
     def relation(self) -> str:
         """The rows, as SQL."""
         return f"read_parquet({literal(str(self.path))})"
-
-
-def literal(text: str) -> str:
-    """A text as SQL. A parameter would do, but with the first one DuckDB imports pandas."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 @contextmanager

@@ -22,7 +22,8 @@ from beeld.errors import SourceChanged
 from beeld.sources.archive import Snapshot
 from beeld.sources.columns import Layout
 from beeld.sources.declarations import Source, Table
-from beeld.transforms.arrow import Rows, literal, numbers, texts
+from beeld.sources.sql import literal
+from beeld.transforms.arrow import Rows, numbers, texts
 
 STATUSES = ("ok", "geheim", "te_klein", "onbekend", "niet_geleverd", "geen_noemer", "niet_van_toepassing")
 """What a cell can be (CONTRACT.md): the values of the type `basis.status`, which takes one byte where text takes sixteen."""

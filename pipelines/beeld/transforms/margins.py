@@ -14,7 +14,7 @@ import duckdb
 from beeld.errors import SourceChanged
 from beeld.sources.columns import Layout
 from beeld.sources.declarations import LOWER, UPPER, Source
-from beeld.transforms.arrow import literal
+from beeld.sources.sql import literal
 from beeld.transforms.catalog import Indicator
 from beeld.transforms.formulas import Reference
 from beeld.transforms.uncertainty import Z95

@@ -18,7 +18,7 @@ import duckdb
 from beeld.sources.archive import Snapshot
 from beeld.sources.columns import Layout
 from beeld.sources.declarations import Source, Table
-from beeld.transforms.arrow import literal
+from beeld.sources.sql import literal
 from beeld.transforms.basis import MISSING, Parsed, Staged, finished, one_thread, rows_sql
 
 FIXED = ("tabel", "gebiedscode", "naam", "peiljaar", "indeling_jaar", "voorlopig", "getypeerd")

@@ -17,6 +17,7 @@ from beeld.errors import SourceChanged, UsageError
 from beeld.sources import ogc
 from beeld.sources.declarations import Source
 from beeld.sources.fetch import Delivered
+from beeld.sources.sql import literal
 from beeld.transforms import (
     areas,
     certainty,
@@ -32,7 +33,6 @@ from beeld.transforms import (
     trends,
     unions,
 )
-from beeld.transforms.arrow import literal
 from beeld.transforms.basis import Staged, create_basis
 from beeld.transforms.catalog import Catalog
 from beeld.transforms.corrections import apply_corrections, list_corrections

@@ -24,8 +24,8 @@ from typing import Any
 
 import duckdb
 
+from beeld.sources.sql import literal
 from beeld.transforms.areas import NOT_ASKED, UNTESTED
-from beeld.transforms.arrow import literal
 from beeld.transforms.reallocation import MARK
 
 TABLES = ("waarde", "gebied", "gebied_historie", "indicator", "bron", "correctie")

@@ -22,6 +22,7 @@ from typing import Any, cast
 import duckdb
 
 from beeld.errors import Busy, Damaged, UsageError
+from beeld.sources.sql import literal, quoted
 from beeld.warehouse.extensions import load_extension
 from beeld.warehouse.read import warehouse_file
 from beeld.warehouse.release import read_manifest
@@ -141,7 +142,7 @@ def _opened(release: Path, lake: Lake) -> Generator[duckdb.DuckDBPyConnection]:
         raise Damaged("its warehouse is not there", where=str(release), todo="Run 'beeld check'")
     with duckdb.connect(config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}) as con:
         try:
-            con.execute(f"attach {_text(str(file))} as uitgave (read_only)")
+            con.execute(f"attach {literal(str(file))} as uitgave (read_only)")
         except duckdb.Error as error:
             raise Damaged("its warehouse cannot be opened", where=str(release), todo="Run 'beeld check'") from error
         load_extension(con, "ducklake")
@@ -149,8 +150,8 @@ def _opened(release: Path, lake: Lake) -> Generator[duckdb.DuckDBPyConnection]:
             load_extension(con, "postgres_scanner")
         else:
             Path(lake.catalogue).parent.mkdir(parents=True, exist_ok=True)
-        data = "" if lake.data is None else f", data_path {_text(str(lake.data) + '/')}"
-        con.execute(f"attach {_text(lake.shown)} as meer (data_inlining_row_limit 0{data})")
+        data = "" if lake.data is None else f", data_path {literal(str(lake.data) + '/')}"
+        con.execute(f"attach {literal(lake.shown)} as meer (data_inlining_row_limit 0{data})")
         yield con
 
 
@@ -222,10 +223,10 @@ def _write(
     for kind, names in there.items():
         for name in names:
             if name in ours and (kind == "view" or name not in tables):
-                con.execute(f"drop {kind} {_name(name)}")
+                con.execute(f"drop {kind} {quoted(name)}")
     for table in tables:
         say(f"{release.name}: {table}")
-        con.execute(f"create or replace table {_name(table)} as from uitgave.main.{_name(table)}")
+        con.execute(f"create or replace table {quoted(table)} as from uitgave.main.{quoted(table)}")
     for _, sql in views:
         con.execute(str(sql))
     _comment(con)
@@ -238,20 +239,20 @@ def _comment(con: duckdb.DuckDBPyConnection) -> None:
             f"select {kind}_name, comment from duckdb_{kind}s() "
             "where database_name = 'uitgave' and comment is not null and not internal"
         ).fetchall():
-            con.execute(f"comment on {kind} {_name(name)} is {_text(comment)}")
+            con.execute(f"comment on {kind} {quoted(name)} is {literal(comment)}")
     for table, column, comment in con.execute(
         "select table_name, column_name, c.comment "
         "from duckdb_columns() as c join duckdb_tables() using (database_name, table_name) "
         "where database_name = 'uitgave' and c.comment is not null"
     ).fetchall():
-        con.execute(f"comment on column {_name(table)}.{_name(column)} is {_text(comment)}")
+        con.execute(f"comment on column {quoted(table)}.{quoted(column)} is {literal(comment)}")
 
 
 def _verify(con: duckdb.DuckDBPyConnection, release: Path, lake: Lake) -> None:
     """Damaged unless every table has as many rows as the manifest of the release says, before anyone sees them."""
     files: dict[str, dict[str, Any]] = read_manifest(release)["bestanden"]
     for table in _names(con, "uitgave", "table"):
-        row = con.execute(f"select count(*) from meer.main.{_name(table)}").fetchone()
+        row = con.execute(f"select count(*) from meer.main.{quoted(table)}").fetchone()
         expected = files.get(f"parquet/{table}.parquet", {}).get("rijen")
         if row is None or row[0] != expected:
             raise Damaged(
@@ -266,13 +267,3 @@ def _names(con: duckdb.DuckDBPyConnection, database: str, kind: str) -> list[str
     """The tables or views (`kind`) of a database, in order."""
     sql = f"select {kind}_name from duckdb_{kind}s() where database_name = ? and schema_name = 'main' and not internal order by 1"
     return [str(name) for (name,) in con.execute(sql, [database]).fetchall()]
-
-
-def _name(name: str) -> str:
-    """A name in SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _text(text: str) -> str:
-    """A text in SQL."""
-    return "'" + text.replace("'", "''") + "'"

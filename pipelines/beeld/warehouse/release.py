@@ -26,6 +26,7 @@ from beeld.errors import Busy, Damaged, UsageError
 from beeld.settings import Settings
 from beeld.sources.archive import sync, write_json
 from beeld.sources.journal import resumable
+from beeld.sources.sql import literal
 from beeld.transforms.catalog import Catalog
 from beeld.warehouse.build import PUBLIC_TABLES, create_profile_view, create_schema
 from beeld.warehouse.read import POINTER_FILE, current_id
@@ -114,10 +115,10 @@ def write_release(build: duckdb.DuckDBPyConnection, folder: Path, release_id: st
     for table in PUBLIC_TABLES:
         columns = ", ".join(f'"{row[0]}"' for row in build.execute(f'describe uitgave."{table}"').fetchall())
         build.execute(f'insert into uitgave."{table}" select {columns} from "{source}".main."{table}" order by {ORDER[table]}')
-        parquet = str(folder / "parquet" / f"{table}.parquet").replace("'", "''")
+        parquet = literal(str(folder / "parquet" / f"{table}.parquet"))
         shown = columns.replace('"geometrie",', 'ST_AsWKB("geometrie") as geometrie,') if table == "gebied" else columns
         # the table was written in its order and is read in that order; sorting it again would cost as much as the rest
-        build.execute(f"copy (select {shown} from uitgave.\"{table}\") to '{parquet}' (format parquet)")
+        build.execute(f'copy (select {shown} from uitgave."{table}") to {parquet} (format parquet)')
     create_profile_view(build, catalog)
     build.execute(f'use "{source}".main')
     build.execute("checkpoint uitgave")

@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 
+from beeld.sources.sql import quoted
 from beeld.warehouse.build import PUBLIC_TABLES
 from beeld.warehouse.release import ORDER
 
@@ -120,11 +121,6 @@ class Book:
     def edition(self) -> str:
         """The release, and that it is invented if it is."""
         return f"{self.release} ({EXAMPLE})" if self.example else self.release
-
-
-def quoted(name: str) -> str:
-    """A name as SQL writes it."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def read_book(con: duckdb.DuckDBPyConnection, database: str) -> Book:

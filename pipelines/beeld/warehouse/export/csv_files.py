@@ -10,8 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from beeld.transforms.arrow import literal
-from beeld.warehouse.export.book import Book, Column, Table, quoted
+from beeld.sources.sql import literal, quoted
+from beeld.warehouse.export.book import Book, Column, Table
 from beeld.warehouse.export.job import Job, Note
 
 FOLDER = "csv"

@@ -9,8 +9,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
-from beeld.transforms.arrow import literal
-from beeld.warehouse.export.book import EXAMPLE, WARNING, Book, Column, quoted
+from beeld.sources.sql import literal, quoted
+from beeld.warehouse.export.book import EXAMPLE, WARNING, Book, Column
 from beeld.warehouse.export.job import Job, Note
 from beeld.warehouse.export.parquet_files import RD_NEW
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import duckdb
 
 from beeld.errors import Damaged
-from beeld.transforms.arrow import literal
-from beeld.warehouse.export.book import Book, Table, quoted, read_book
+from beeld.sources.sql import literal, quoted
+from beeld.warehouse.export.book import Book, Table, read_book
 from beeld.warehouse.read import warehouse_file
 
 MEMORY = "512MB"

@@ -6,8 +6,8 @@ import shutil
 from typing import TYPE_CHECKING, Any, cast
 
 from beeld.errors import Damaged
-from beeld.transforms.arrow import literal
-from beeld.warehouse.export.book import Table, quoted
+from beeld.sources.sql import literal, quoted
+from beeld.warehouse.export.book import Table
 from beeld.warehouse.export.job import Job, Note
 from beeld.warehouse.release import read_manifest, sha256_of
 

@@ -15,7 +15,8 @@ from xlsxwriter.format import Format
 from xlsxwriter.workbook import Workbook
 from xlsxwriter.worksheet import Worksheet
 
-from beeld.warehouse.export.book import WARNING, Book, Column, Table, quoted
+from beeld.sources.sql import quoted
+from beeld.warehouse.export.book import WARNING, Book, Column, Table
 from beeld.warehouse.export.dictionary import HEAD, column_rows
 from beeld.warehouse.export.job import Job, Note
 from beeld.warehouse.packages import fix
