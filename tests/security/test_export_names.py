@@ -12,10 +12,11 @@ from lxml import html
 from markdown_it import MarkdownIt
 
 from beeld.settings import Settings
+from beeld.sources.words import plain
 from beeld.warehouse.export.book import VIEWS
-from beeld.warehouse.export.csv_files import GUARDED
-from beeld.warehouse.export.dictionary import UNSEEN, md
+from beeld.warehouse.export.dictionary import md
 from beeld.warehouse.export.run import WRITERS, export_release
+from beeld.warehouse.guard import guarded
 from tests.unit.exports import NAMES, hostile_home, read_csv, rows_of, unguarded
 
 
@@ -60,7 +61,7 @@ def is_number(text: str) -> bool:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_guard_can_be_undone_without_knowing_what_was_guarded(name: str) -> None:
-    written = f"'{name}" if re.match(GUARDED, name) else name
+    written = guarded(name)
     assert not written.startswith(("=", "+", "-", "@", "\t", "\r"))
     assert unguarded(written) == name
 
@@ -148,7 +149,7 @@ def test_markdown(folder: Path, home: Settings) -> None:
 
 
 def seen_in_markdown(text: str) -> str:
-    return UNSEEN.sub(" ", text).strip()
+    return plain(text)
 
 
 @pytest.mark.parametrize("name", NAMES)

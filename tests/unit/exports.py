@@ -10,7 +10,7 @@ import openpyxl
 
 from beeld.settings import Settings
 from beeld.warehouse import release
-from beeld.warehouse.export.csv_files import UNDO
+from beeld.warehouse.guard import UNDO
 from beeld.warehouse.read import current_release
 from tests.reliability.worlds import copy_home, settings_of
 

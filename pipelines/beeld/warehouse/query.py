@@ -20,13 +20,13 @@ import duckdb
 
 from beeld.errors import UsageError
 from beeld.settings import Limits
+from beeld.warehouse.guard import guarded
 from beeld.warehouse.read import open_warehouse, warehouse_file
 
 EXPLAIN = re.compile(r"\s*explain(\s+analyze)?\s", re.IGNORECASE)
 BYTES_PER_CELL = 100
 """What a cell takes as a Python value, about: a number 32, a short text 70, its place in the row 8."""
 ROWS_AT_ONCE = 10_000
-FORMULA_START = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -52,15 +52,15 @@ class Answer:
 def _csv_line(cells: Sequence[Any]) -> str:
     """One line; the writer quotes a carriage return inside a cell only if its own line end has one."""
     out = io.StringIO()
-    csv.writer(out, lineterminator="\r\n").writerow([guarded(cell) for cell in cells])
+    csv.writer(out, lineterminator="\r\n").writerow([_cell(cell) for cell in cells])
     return out.getvalue().removesuffix("\r\n") + "\n"
 
 
-def guarded(cell: Any) -> Any:
+def _cell(cell: Any) -> Any:
     """A cell that no spreadsheet takes for a formula."""
     if isinstance(cell, (list, dict)):
         cell = json.dumps(cell, ensure_ascii=False)
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_START) else cell
+    return guarded(cell) if isinstance(cell, str) else cell
 
 
 def ask(release: Path, sql: str, limits: Limits | None = None) -> Answer:

@@ -13,13 +13,10 @@ from typing import Any
 from beeld.sources.sql import literal, quoted
 from beeld.warehouse.export.book import Book, Column, Table
 from beeld.warehouse.export.job import Job, Note
+from beeld.warehouse.guard import GUARDED, UNDO
 
 FOLDER = "csv"
 METADATA = "csv-metadata.json"
-GUARDED = r"^'*[=+\-@\t\r]"
-"""Texts that get an apostrophe: formula starts, and formula starts behind apostrophes of their own."""
-UNDO = r"^'(?='*[=+\-@\t\r])"
-"""What to take away to have the text back."""
 GUARD_TEXT = (
     "Een tekst die begint met = + - @, een tab of een regeleinde (CR), ook na apostrofs, heeft een extra apostrof (') ervoor, "
     "zodat een rekenblad er geen formule van maakt. "

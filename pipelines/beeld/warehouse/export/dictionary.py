@@ -10,8 +10,10 @@ from importlib.resources import files
 
 from jinja2 import Environment, StrictUndefined
 
+from beeld.sources.words import plain
 from beeld.warehouse.export.book import WARNING, Book, Column, Table
 from beeld.warehouse.export.job import Note
+from beeld.warehouse.guard import guarded
 
 NAME = "gegevenswoordenboek"
 README = "LEESMIJ.txt"
@@ -49,8 +51,6 @@ STATES = (
 """What the words of a status mean; a test holds them against the schema."""
 MARKDOWN = re.compile(r"[\\`*{}\[\]<>|#&~@$]|(?<!\w)_|_(?!\w)|(?<=www)\.|:(?=//)|^[-+=]|(?<=^\d)[.)]")
 """What means something in Markdown where it stands; a name with underscores inside it does not."""
-FORMULA = re.compile(r"'*[=+\-@\t\r]")
-UNSEEN = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
 def kind_of(column: Column) -> str:
@@ -84,7 +84,7 @@ def as_csv(book: Book) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)  # else a carriage return would end a line
     for row in column_rows(book):
-        writer.writerow([f"'{cell}" if FORMULA.match(cell) else cell for cell in row])
+        writer.writerow([guarded(cell) for cell in row])
     return out.getvalue()
 
 
@@ -102,7 +102,7 @@ def as_html(book: Book, notes: Sequence[Note]) -> str:
 
 def md(text: str) -> str:
     """A text in Markdown as it is: nothing in it is markup, it stays on one line and inside its cell of a table."""
-    return MARKDOWN.sub(r"\\\g<0>", UNSEEN.sub(" ", text).strip())
+    return MARKDOWN.sub(r"\\\g<0>", plain(text))
 
 
 def as_markdown(book: Book, notes: Sequence[Note]) -> str:
@@ -175,6 +175,6 @@ def readme(book: Book, formats: Sequence[str], notes: Sequence[Note], guard: str
         "Een lege cel is geen nul. In de tabel waarde zeggen status en reden waarom er geen cijfer is.",
         "",
         "Noem bij gebruik de uitgevers van de bronnen:",
-        *(f"- {' '.join(UNSEEN.sub(' ', name).split())}" for name in publishers),
+        *(f"- {plain(name)}" for name in publishers),
     ]
     return "\n".join(lines) + "\n"

@@ -6,6 +6,7 @@ The same release gives the same bytes. An existing file is replaced in one step,
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import io
 import os
 import zipfile
@@ -16,8 +17,9 @@ from typing import IO
 
 from beeld.errors import Busy, UsageError
 from beeld.sources.archive import sync
+from beeld.warehouse.export.book import WARNING
 from beeld.warehouse.packages import add
-from beeld.warehouse.publish.source import PART, Published, Source, digest, refuse_other_bytes
+from beeld.warehouse.publish.source import PART, Published, Source, refuse_other_bytes
 from beeld.warehouse.release import sha256_of
 from beeld.warehouse.room import need_room
 
@@ -109,7 +111,7 @@ def _readme(source: Source) -> str:
     lines = [
         "Beeld van de Wijk",
         f"Release {source.id}. Een signaal, geen oordeel.",
-        *(["Verzonnen voorbeeld. De cijfers gaan niet over een echt gebied."] if source.example else []),
+        *([WARNING] if source.example else []),
         "",
         "Pak dit bestand uit en open index.html. Er is geen internet voor nodig.",
     ]
@@ -120,7 +122,7 @@ def _verify(path: Path, source: Source, names: list[str]) -> None:
     """Read every page back out of the zip and hold it against its hash."""
     with zipfile.ZipFile(path) as archive:
         for name in names:
-            running = digest()
+            running = hashlib.sha256()
             with archive.open(_folder(source) + name.removeprefix(SITE)) as content:
                 while part := content.read(PART):
                     running.update(part)

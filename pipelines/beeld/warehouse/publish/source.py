@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,8 +62,3 @@ def refuse_other_bytes(source: Source, name: str, sha256: str) -> None:
         kept="The target is unchanged",
         todo="Run 'beeld rollback' or 'beeld refresh'",
     )
-
-
-def digest() -> Any:
-    """A running sha256."""
-    return hashlib.sha256()
