@@ -45,10 +45,17 @@ class RevisedLine:
     """None when the catalogue no longer has it."""
     title: str
     unit: str
+    source: str
+    """Title of its source; empty when the catalogue no longer has the indicator."""
     was: str
     cell: Cell | None
     """The figure of this edition; None where this edition has no row for it."""
     now: str
+
+    @property
+    def about(self) -> str:
+        """Unit and source, for beside the title."""
+        return "; ".join(part for part in (self.unit, self.source) if part)
 
 
 @dataclass(frozen=True)
@@ -123,6 +130,7 @@ def _line(area: Area, row: Revised, catalog: Catalog) -> RevisedLine:
         indicator=indicator,
         title=indicator.titel if indicator else row.indicator,
         unit=wording.unit_name(indicator) if indicator else "",
+        source=catalog.sources[indicator.bron].titel if indicator else "",
         was=_shown(row.old, row.old_status, indicator, exact=empty),
         cell=cell,
         now=_shown(row.new, row.new_status, indicator, exact=empty),

@@ -136,7 +136,7 @@ def revised(line: RevisedLine) -> Markup:
     row = line.row
     shape = "getal" if row.new is not None else "leeg"
     data = "" if line.cell is None else f" {attributes(line.cell)}"
-    head = f'<th scope="row">{escape(line.title)} <small>{escape(line.unit)}</small></th><td>{row.year}</td>'
+    head = f'<th scope="row">{escape(line.title)} <small>{escape(line.about)}</small></th><td>{row.year}</td>'
     cells = f'<td>{escape(line.was)}</td><td><span class="{shape}"{data}>{escape(line.now)}</span></td>'
     return safe(f"<tr>{head}{cells}<td>{escape(row.kind)}: {escape(row.cause)}</td></tr>\n")
 

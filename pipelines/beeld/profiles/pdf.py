@@ -346,8 +346,8 @@ def _causes(contents: Contents) -> Iterable[str]:
 
 
 def _revised(line: RevisedLine) -> list[str]:
-    unit = f" ({line.unit})" if line.unit else ""
-    return [f"{line.title}{unit}", str(line.row.year), line.was, line.now, f"{line.row.kind}: {line.row.cause}"]
+    about = f" ({line.about})" if line.about else ""
+    return [f"{line.title}{about}", str(line.row.year), line.was, line.now, f"{line.row.kind}: {line.row.cause}"]
 
 
 def _note(note: Note) -> dict[str, Any]:

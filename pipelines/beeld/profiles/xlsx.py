@@ -302,7 +302,7 @@ def _people(contents: Contents) -> Sheet:
 
 
 def _revised(contents: Contents) -> Sheet:
-    heads = [("indicator", 28), ("cijfer", 38), ("eenheid", 18), ("peiljaar", 9), ("soort", 12), ("oorzaak", 14)]
+    heads = [("indicator", 28), ("cijfer", 38), ("eenheid", 18), ("bron", 34), ("peiljaar", 9), ("soort", 12), ("oorzaak", 14)]
     heads += [("vorige editie", 15), ("deze editie", 15), ("vorige status", 18), ("status", 18), ("waardoor", 60)]
     rows: list[Sequence[Value | Number]] = []
     for line in contents.revisions.lines:
@@ -311,11 +311,11 @@ def _revised(contents: Contents) -> Sheet:
             shown if value is None else Number(value, decimals) for value, shown in ((row.old, line.was), (row.new, line.now))
         ]
         states = (row.old_status or "", row.new_status or "", CAUSES[row.cause])
-        rows.append((row.indicator, line.title, line.unit, row.year, row.kind, row.cause, *values, *states))
+        rows.append((row.indicator, line.title, line.unit, line.source, row.year, row.kind, row.cause, *values, *states))
     if not rows:
-        rows = [("", " ".join(contents.revisions.words), *("",) * 9)]
+        rows = [("", " ".join(contents.revisions.words), *("",) * 10)]
     edition = f"vorige editie {contents.profile.release.before}" if contents.profile.release.before else "vorige editie"
-    heads[6] = (edition, 15)
+    heads[7] = (edition, 15)
     return _listed(contents, "Gewijzigd", heads, rows)
 
 
