@@ -5,25 +5,18 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import asdict, astuple, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table as RichTable
 
 from beeld import METHOD_VERSION, __version__
+from beeld.console import messages, progress, show_removed, show_table, show_warnings
 from beeld.errors import BeeldError, ChecksFailed, Damaged, DeliveryRefused, UsageError
 from beeld.settings import load_settings
 
-if TYPE_CHECKING:
-    from beeld.sources.meter import Meter
-
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-messages = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 Areas = Annotated[
     list[str] | None,
@@ -66,27 +59,6 @@ def root(
         now = current_id(load_settings())
         typer.echo(f"beeld {__version__}, method {METHOD_VERSION}, release {now or 'none'}")
         raise typer.Exit
-
-
-@contextmanager
-def progress() -> Generator[Meter]:
-    """Shows the step at hand and the tables that are being fetched when stderr is a terminal, and is silent otherwise."""
-    from beeld.sources.meter import metering
-
-    with metering(messages) as meter:
-        yield meter
-
-
-def show_warnings(warnings: tuple[str, ...]) -> None:
-    """Each warning on a line of its own."""
-    for warning in warnings:
-        messages.print(f"warning: {warning}")
-
-
-def show_removed(releases: tuple[str, ...]) -> None:
-    """Say which older releases made place."""
-    for name in releases:
-        messages.print(f"release {name} was removed: 'bewaar_releases' in beeld.toml says how many stay")
 
 
 @app.command()
@@ -429,22 +401,6 @@ def serve(
         typer.echo(make_token(token_file(settings), new_token))
         return
     run(settings, Places(host, None if no_site else port, sql_port), typer.echo, messages.print)
-
-
-def show_table(columns: list[str], rows: list[list[Any]]) -> None:
-    """A plain table on stdout, never cut off."""
-    table = RichTable(box=None, pad_edge=False, header_style="")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(_printed(cell) for cell in row))
-    Console(file=sys.stdout, width=None if sys.stdout.isatty() else 100_000, highlight=False, markup=False).print(table)
-
-
-def _printed(cell: Any) -> str:
-    if cell is None:
-        return ""
-    return json.dumps(cell, ensure_ascii=False) if isinstance(cell, (list, dict)) else str(cell)
 
 
 if __name__ == "__main__":

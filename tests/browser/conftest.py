@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 from beeld.profiles.render import render_site
 from beeld.warehouse.read import warehouse_file
+from tests.needed import absent
 from tests.reliability.worlds import catalog_of
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
@@ -68,7 +69,7 @@ def chromium() -> Iterator[Browser]:
     """A Chromium that is installed here; none is ever downloaded. Per module: while it runs, no other event loop can."""
     found = next((path for name in CHROMIUM if (path := shutil.which(name))), None)
     if found is None:
-        pytest.skip("there is no Chromium here: apt-get install chromium")
+        absent("Chromium", "chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
         yield browser

@@ -1,7 +1,6 @@
 """Publishing into a DuckLake: a release whole or not at all, also with two publishers, a reader and a kill."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -17,6 +16,7 @@ import pytest
 from beeld.errors import Busy, Damaged, UsageError
 from beeld.warehouse.ducklake import lake_of, publish_ducklake
 from beeld.warehouse.extensions import load_extension
+from tests.needed import absent
 from tests.reliability.postgres import Postgres, programs, running_postgres
 from tests.reliability.serving import WHICH_RELEASE, environment, publish_small, settings_of
 from tests.reliability.worlds import CommandLine
@@ -41,9 +41,7 @@ def postgres() -> Iterator[Postgres]:
     """A PostgreSQL of this module."""
     folder = programs()
     if folder is None:
-        if os.environ.get("CI"):
-            pytest.fail("CI has to have PostgreSQL: see .ci/run")
-        pytest.skip("there is no PostgreSQL here: apt-get install postgresql")
+        absent("PostgreSQL", "postgresql")
     with running_postgres(folder) as running:
         yield running
 
