@@ -197,6 +197,23 @@ comment on column integraal.n_bronfamilies is 'Aantal onafhankelijke bronfamilie
 comment on column integraal.stabiliteit is 'Deel van de doorrekeningen waarin de beslisregel een signaal geeft, bij elke uitkomst; leeg bij te weinig gegevens.';
 comment on column integraal.redenen is 'Waarom deze uitkomst, in woorden.';
 
+create table opvallend (
+  gebiedscode varchar not null,
+  thema       varchar not null,
+  indicator   varchar not null,
+  percentiel  double check (percentiel between 0 and 1),
+  klasse      varchar not null check (klasse in ('stevig', 'onzeker', 'niet_berekend')),
+  stabiliteit double check (stabiliteit between 0 and 1),
+  primary key (gebiedscode, indicator)
+);
+comment on table opvallend is 'Kernindicatoren die op zichzelf opvallen: percentiel minstens 0,90 in Nederland. Een gemiddelde verbergt zo''n piek. Sleutel: gebiedscode, indicator.';
+comment on column opvallend.gebiedscode is 'Gebied; zie gebied.';
+comment on column opvallend.thema is 'Thema van de indicator; hoger is meer zorg, bij kracht: meer kracht.';
+comment on column opvallend.indicator is 'Kernindicator die opvalt; zie indicator.';
+comment on column opvallend.percentiel is 'Plaats van 0 tot 1 tussen gebieden van dezelfde soort in Nederland, bij afstanden binnen de klasse van stedelijkheid. Leeg bij een modelschatting: die krijgt nooit een plaats.';
+comment on column opvallend.klasse is 'Hoe zeker het is dat dit cijfer opvalt: stevig, onzeker of niet_berekend.';
+comment on column opvallend.stabiliteit is 'Deel van de doorrekeningen waarin het percentiel minstens 0,90 is. Leeg bij een modelschatting.';
+
 create table gevoeligheid (
   gebiedscode     varchar not null,
   thema           varchar not null,

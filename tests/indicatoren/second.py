@@ -314,6 +314,34 @@ def outcomes(database: Database, signals: dict[tuple[str, str], str]) -> dict[st
     return found
 
 
+def compare_peaks(con: duckdb.DuckDBPyConnection, database: Database) -> int:
+    """Hold `opvallend` against METHOD.md 6 ("Single indicators with P_ij ≥ 0.90 are listed too"); returns the rows compared.
+
+    After the draws a row may be gone, because it holds in less than half of them; of a modelled figure nothing is a number.
+    """
+    ranked = percentiles(database.latest(), "nl")
+    high = ranked[ranked["p"] >= 0.90 - SAME].set_index(["gebiedscode", "indicator"])
+    rows = con.execute("select gebiedscode, thema, indicator, percentiel, klasse, stabiliteit from opvallend").fetchall()
+    found = {(row[0], row[2]) for row in rows}
+    assert found <= set(high.index), sorted(found - set(high.index))[:5]
+    if any(row[4] == "niet_berekend" for row in rows):
+        assert found == set(high.index)
+    kinds, themes, places = (dict(zip(high.index, high[name], strict=True)) for name in ("aard", "thema", "p"))
+    for code, theme, name, place, certainty, share in rows:
+        key = (code, name)
+        assert theme == themes[key], key
+        if kinds[key] == "modelschatting":
+            assert (place, share) == (None, None), key
+            continue
+        assert math.isclose(place, places[key], rel_tol=0, abs_tol=1e-9), key
+        if share is None:
+            assert certainty == "niet_berekend", key
+        else:
+            assert share >= 0.5, key
+            assert certainty == ("stevig" if share >= 0.8 else "onzeker"), key
+    return len(rows)
+
+
 def compare(con: duckdb.DuckDBPyConnection, *, own_thresholds: bool) -> dict[str, int]:
     """Compare scores, thresholds, signals and outcomes of a database with this implementation; returns how many were compared.
 
@@ -342,4 +370,11 @@ def compare(con: duckdb.DuckDBPyConnection, *, own_thresholds: bool) -> dict[str
     signals = levels(database, theirs, bounds)
     found = outcomes(database, signals)
     second_scores.compare_published(con, signals, found)
-    return {"scores": len(both), "drempels": len(bounds), "signalen": len(signals), "uitkomsten": len(found)}
+    peaks = compare_peaks(con, database)
+    return {
+        "scores": len(both),
+        "drempels": len(bounds),
+        "signalen": len(signals),
+        "opvallend": peaks,
+        "uitkomsten": len(found),
+    }

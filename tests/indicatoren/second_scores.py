@@ -55,6 +55,8 @@ class Draw:
 
     levels: tuple[int, ...]
     rule: bool
+    peaks: frozenset[int]
+    """Indicators that are among the highest themselves."""
 
 
 def mid_rank(known: Sequence[float], figure: float) -> float:
@@ -113,7 +115,8 @@ def one_draw(
             raised += 1
             strong += level == 2
             carrying |= {block.models[place].family for place in used if place_of[place] >= 0.80 - SAME} - {""}
-    return Draw(tuple(levels), (raised >= 3 or strong >= 2) and len(carrying) >= 2)
+    peaks = frozenset(place for place, where in place_of.items() if where >= 0.90 - SAME)
+    return Draw(tuple(levels), (raised >= 3 or strong >= 2) and len(carrying) >= 2, peaks)
 
 
 def _level(

@@ -72,7 +72,7 @@ def built(con: Con, catalog: Catalog, project: Path, figures: Mapping[str, Mappi
 
 def score(con: Con, catalog: Catalog, project: Path) -> None:
     """Scores, thresholds of these scores, signals and outcomes, in the place of what was there."""
-    for table in ("thema_score", "drempel", "signaal", "integraal"):
+    for table in ("thema_score", "drempel", "signaal", "opvallend", "integraal"):
         con.execute(f"delete from {table}")
     scores.compute_scores(con, catalog, project)
     scores.compute_thresholds(con, catalog, "toets", ())

@@ -211,6 +211,26 @@ def test_strength_needs_no_gemeente_median(catalog: Catalog, project: Path, data
     assert scoring.level(database, ours, "kracht")[0] == "kracht"
 
 
+def test_single_indicators_from_090_are_listed_too(catalog: Catalog, project: Path, database: Con) -> None:
+    """METHOD.md 6: "Single indicators with P_ij ≥ 0.90 are listed too: an average hides peaks (modelled ones only as text without
+    a number)"."""
+    core = scoring.with_core(catalog, {"armoede": ["bijstand_per_1000_15_65", "aandeel_moeite_rondkomen"]})
+    areas = buurten(10)
+    rising = {code: float(number) for number, code in enumerate(areas)}
+    given = {"bijstand_per_1000_15_65": rising, "aandeel_moeite_rondkomen": {code: -x for code, x in rising.items()}}
+    scoring.compute(database, core, project, given)
+    assert scoring.score(database, areas[-1], "armoede")[0] == pytest.approx(0.5), "the mean hides both"
+    scores.compute_thresholds(database, core, "toets", ())
+    scores.compute_signals(database, core)
+    rows = database.execute(
+        "select gebiedscode, indicator, percentiel, klasse, stabiliteit from opvallend order by all"
+    ).fetchall()
+    assert rows == [
+        (areas[0], "aandeel_moeite_rondkomen", None, "niet_berekend", None),
+        (areas[-1], "bijstand_per_1000_15_65", pytest.approx(0.95), "niet_berekend", None),
+    ]
+
+
 # ---------------------------------------------------------------- section 7, through the database
 
 THEMES = {

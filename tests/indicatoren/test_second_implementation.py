@@ -166,6 +166,7 @@ def test_scores_signals_and_outcomes_are_the_same(build: duckdb.DuckDBPyConnecti
     counts = second.compare(build, own_thresholds=True)
     assert counts["scores"] > 5_000
     assert counts["signalen"] > 1_500
+    assert counts["opvallend"] > 500
     found = dict(build.execute("select uitkomst, count(*) from integraal group by 1").fetchall())
     assert set(found) >= {"geen_signaal", "bespreken", "te_weinig_gegevens"}, "the random country must reach every outcome"
     reached = {row[0] for row in build.execute("select distinct niveau from signaal").fetchall()}
@@ -178,3 +179,4 @@ def test_a_real_release_is_the_same(real_release: RealRelease) -> None:
         own = con.execute("select bool_and(d.release = r.release) from drempel as d cross join release as r").fetchall()
         counts = second.compare(con, own_thresholds=bool(own[0][0]))
     assert counts["scores"] > 100_000
+    assert counts["opvallend"] > 5_000

@@ -53,6 +53,7 @@ def outcome_of(con: Con) -> tuple[list[Any], ...]:
     return (
         con.execute("select * from signaal order by all").fetchall(),
         con.execute("select * from integraal order by all").fetchall(),
+        con.execute("select * from opvallend order by all").fetchall(),
         con.execute("select * from gevoeligheid order by all").fetchall(),
     )
 
@@ -259,6 +260,7 @@ def test_a_second_implementation_agrees_to_the_last_draw(con: Con, catalog: Cata
             assert found.signal[number, area] == sum(r.levels[number] > 0 for r in results) / count, (code, names[number])
             assert found.strong[number, area] == sum(r.levels[number] > 1 for r in results) / count, (code, names[number])
         for place, model in enumerate(part.block.models):
+            assert found.peak[place, area] == sum(place in r.peaks for r in results) / count, (code, model.name)
             if np.isnan(model.value[area]):
                 continue
             others = [second_scores.one_draw(part.block, noise, scenarios, own, area, draw, place) for draw in range(count)]
@@ -382,6 +384,7 @@ def test_signals_and_outcomes_follow_their_share(con: Con) -> None:
     """METHOD.md 8: stevig ≥ 0.80, onzeker 0.50–0.80, below 0.50 no signal; bespreken ≥ 0.80, grensgeval 0.50–0.80."""
     counts = second.compare(con, own_thresholds=True)
     assert counts["signalen"] > 800
+    assert counts["opvallend"] > 100
     found = {row[0] for row in con.execute("select distinct klasse from signaal").fetchall()}
     assert found == {"stevig", "onzeker"}
     assert con.execute(

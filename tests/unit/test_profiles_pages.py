@@ -163,6 +163,13 @@ def build_release(path: Path, catalog: Catalog, *, example: bool) -> None:
     con.execute(
         "insert into integraal values (?, 'grensgeval', 3, 2, 0.659, ['Leefbaarheid en veiligheid: aandacht'])", [BUURTEN[0]]
     )
+    con.execute(
+        "insert into opvallend values ($1, 'veiligheid', 'misdrijven_per_1000', 0.931, 'stevig', 0.9),"
+        " ($1, 'voorzieningen', 'afstand_huisarts', 0.95, 'onzeker', 0.7),"
+        " ($1, 'werk', 'nettoarbeidsparticipatie', 0.9, 'stevig', 1),"
+        " ($1, 'eenzaamheid', 'aandeel_eenzaam', null, 'stevig', null)",
+        [BUURTEN[0]],
+    )
     con.execute("insert into drempel values ('buurt', 'veiligheid', 'aandacht', 0.8, 'r1')")
     con.execute(
         "insert into controle values ('c1', 'cbs_kwb', 'aantal_inwoners', 'waarschuwing', false, 1205, 'som wijkt af <i>')"

@@ -12,6 +12,7 @@ from beeld.profiles.likeness import Likeness, likeness_of
 from beeld.profiles.lines import FigureLine, Origin, lines, origin
 from beeld.profiles.list_words import GemeenteList
 from beeld.profiles.model import Area, Cell, Figure, Profile, ThemeView
+from beeld.profiles.peaks import peak_sentences
 from beeld.profiles.people import PeopleChapter, people_chapter
 from beeld.profiles.site import Picture, Site
 from beeld.profiles.text import Note, Point, Sentence
@@ -25,7 +26,6 @@ AGES = (
     ("aandeel_45_65", "45 tot 65 jaar"),
     ("aandeel_65_plus", "65 jaar of ouder"),
 )
-PLURALS = {"buurt": "buurten", "wijk": "wijken", "gemeente": "gemeenten", "samengesteld": "gebieden", "land": "landen"}
 NOT_DISCUSSED = "Nog niet besproken met bewoners."
 FEW_PEOPLE = (
     "Hier wonen weinig mensen. Een klein verschil in aantallen verandert een cijfer al sterk. Daarom noemen wij hier geen punten."
@@ -69,6 +69,8 @@ class Section:
     certainty: str
     sentences: tuple[str, ...]
     lines: tuple[FigureLine, ...]
+    peaks: tuple[Sentence, ...] = ()
+    """Single figures that stand out."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -206,6 +208,7 @@ def _section(profile: Profile, site: Site, theme: str) -> Section:
         certainty=wording.CERTAINTIES.get(view.signal.certainty, "") if view.signal else "",
         sentences=tuple(_score_words(profile, site, view)),
         lines=lines(profile, site.lens.figures(theme, site.data.catalog)),
+        peaks=peak_sentences(profile, view),
     )
 
 
@@ -227,7 +230,7 @@ def _score_words(profile: Profile, site: Site, view: ThemeView) -> list[str]:
         )
     else:
         more = "hoger is meer kracht" if view.theme.kracht else "hoger is meer zorg"
-        place = f"{_height(score.score)} vergeleken met {PLURALS[profile.area.kind]} in Nederland"
+        place = f"{_height(score.score)} vergeleken met {wording.PLURALS[profile.area.kind]} in Nederland"
         found.append(f"De score van dit thema is {place} ({score.used} van {score.total} kerncijfers; {more}).")
     reasons = [
         r for r in (view.signal.reasons if view.signal else ()) if not r.startswith("score ") and "kernindicatoren" not in r

@@ -18,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from beeld.profiles import editions, elements, list_words, method, svg, wording
-from beeld.profiles.contents import PLURALS, Contents
+from beeld.profiles.contents import Contents
 from beeld.profiles.elements import address
 from beeld.profiles.lines import DIRECTIONS
 from beeld.profiles.model import Area, Figure
@@ -135,7 +135,7 @@ def area_page(contents: Contents, site: Site, folder: Path, maps: Sequence[Pictu
 def _cards(contents: Contents) -> list[tuple[Figure, Markup, Markup]]:
     """Position strips and interval dots of the figures that may be placed among others."""
     found: list[tuple[Figure, Markup, Markup]] = []
-    here, plural = wording.noun(contents.profile.area), PLURALS[contents.profile.area.kind]
+    here, plural = wording.noun(contents.profile.area), wording.PLURALS[contents.profile.area.kind]
     for figure in contents.compared:
         strip = svg.position_strip(figure, first_upper(here), "gemeente", plural)
         rows = [(here, figure.cell), *((wording.definite(c.area), c.cell) for c in figure.comparisons)]

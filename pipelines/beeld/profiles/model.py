@@ -147,6 +147,15 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True)
+class Peak:
+    """One row of `opvallend`; a modelled figure has no percentile."""
+
+    indicator: str
+    percentile: float | None
+    certainty: str
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """One row of `integraal`."""
 
@@ -165,6 +174,7 @@ class ThemeView:
     theme: Theme
     scores: Mapping[str, Score]
     signal: Signal | None
+    peaks: tuple[Peak, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

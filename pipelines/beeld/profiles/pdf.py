@@ -19,7 +19,7 @@ import typst
 
 from beeld.errors import BeeldError
 from beeld.profiles import svg, wording
-from beeld.profiles.contents import PLURALS, Contents, Section
+from beeld.profiles.contents import Contents, Section
 from beeld.profiles.editions import RevisedLine
 from beeld.profiles.lines import DIRECTIONS, FigureLine
 from beeld.profiles.people import GroupLine
@@ -231,6 +231,7 @@ def _section(section: Section, *, titled: bool) -> dict[str, Any]:
         "niveau": level,
         "kleur": LEVEL_COLOURS.get(section.level, "#4d5a63"),
         "zinnen": section.sentences,
+        "opvallend": [_rich(line) for line in section.peaks],
         "gaten": section.gaps,
         "kolommen": section.columns,
         "rijen": [_line(line) for line in section.lines],
@@ -270,7 +271,7 @@ def _ages(contents: Contents) -> dict[str, str] | None:
 def _cards(contents: Contents) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     area = contents.profile.area
-    here, plural = wording.noun(area), PLURALS[area.kind]
+    here, plural = wording.noun(area), wording.PLURALS[area.kind]
     for figure in contents.compared:
         places = svg.places(figure, first_upper(here), "gemeente", plural)
         strip = svg.position_strip(figure, first_upper(here), "gemeente", plural)

@@ -23,6 +23,7 @@ from beeld.profiles.model import (
     Comparison,
     Figure,
     Outcome,
+    Peak,
     Profile,
     Release,
     Revised,
@@ -82,6 +83,7 @@ class Batch:
     history: Mapping[str, Mapping[str, tuple[Cell, ...]]]
     scores: Mapping[tuple[str, str], Mapping[str, Score]]
     signals: Mapping[tuple[str, str], Signal]
+    peaks: Mapping[tuple[str, str], tuple[Peak, ...]]
     outcomes: Mapping[str, Outcome]
     changes: Mapping[str, Mapping[str, tuple[Change, ...]]]
     companions: Mapping[str, Companions]
@@ -136,6 +138,9 @@ def load_batch(con: duckdb.DuckDBPyConnection, data: ReleaseData, codes: Iterabl
     for code, theme, *rest in _rows(con, "thema_score", "thema, referentie, score, n_gebruikt, n_totaal", wanted):
         scores[code, theme][rest[0]] = Score(*rest)
     signals = _rows(con, "signaal", "thema, niveau, klasse, stabiliteit, redenen", wanted)
+    peaks: defaultdict[tuple[str, str], tuple[Peak, ...]] = defaultdict(tuple)
+    for code, theme, *rest in _rows(con, "opvallend", "thema, indicator, percentiel, klasse", wanted):
+        peaks[code, theme] = (*peaks[code, theme], Peak(*rest))
     changes: defaultdict[str, dict[str, tuple[Change, ...]]] = defaultdict(dict)
     for code, name, *rest in _rows(con, "trend", "indicator, van, tot, uitkomst, reden", wanted):
         changes[code][name] = (*changes[code].get(name, ()), Change(*rest))
@@ -145,6 +150,7 @@ def load_batch(con: duckdb.DuckDBPyConnection, data: ReleaseData, codes: Iterabl
         history={code: {name: tuple(cells) for name, cells in by.items()} for code, by in older.items()},
         scores=scores,
         signals={(r[0], r[1]): Signal(r[2], r[3], r[4], tuple(r[5])) for r in signals},
+        peaks=peaks,
         outcomes={r[0]: Outcome(r[1], r[2], r[3], r[4], tuple(r[5])) for r in outcomes},
         changes=changes,
         companions=load_companions(con, {code: data.areas[code].gemeente for code in wanted}),
@@ -157,7 +163,13 @@ def build_profile(data: ReleaseData, batch: Batch, code: str, texts: Mapping[str
     area = data.areas[code]
     parents = data.parents(area)
     views = {
-        name: ThemeView(name, theme, batch.scores.get((code, name), {}), batch.signals.get((code, name)))
+        name: ThemeView(
+            name,
+            theme,
+            batch.scores.get((code, name), {}),
+            batch.signals.get((code, name)),
+            batch.peaks.get((code, name), ()),
+        )
         for name, theme in data.catalog.themes.items()
     }
     return Profile(

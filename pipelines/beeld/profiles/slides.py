@@ -317,7 +317,7 @@ def _section(deck: Deck, section: Section) -> None:
     level = f"{wording.LEVELS[section.level]}{f' ({section.certainty})' if section.certainty else ''}" if section.level else ""
     title = f"{section.title}: {level}" if level else section.title
     ordered = sorted(section.lines, key=lambda line: (not line.figure.present, SHAPE[line.figure.indicator.rol]))
-    told = [*section.sentences, *section.gaps]
+    told = [*section.sentences, *(line.plain for line in section.peaks), *section.gaps]
     columns = section.columns
     for start in range(0, len(ordered), ROWS):
         part = ordered[start : start + ROWS]

@@ -39,6 +39,7 @@ RELATIONS = {
 }
 FURTHER = {"hoger": "groter dan", "lager": "kleiner dan"}
 """The same for a distance."""
+PLURALS = {"buurt": "buurten", "wijk": "wijken", "gemeente": "gemeenten", "samengesteld": "gebieden", "land": "landen"}
 CERTAINTIES = {"stevig": "stevig", "onzeker": "onzeker"}
 LEVELS = {"geen": "geen signaal", "aandacht": "vraagt aandacht", "sterk": "sterk signaal", "kracht": "kracht"}
 

@@ -21,6 +21,7 @@ from beeld.profiles.contents import Contents, Section
 from beeld.profiles.editions import CAUSES
 from beeld.profiles.lines import FigureLine
 from beeld.profiles.model import Cell
+from beeld.profiles.peaks import peak_note
 from beeld.profiles.site import FILES, Picture, Site
 from beeld.profiles.timeline import WORDS
 from beeld.transforms.catalog import Indicator
@@ -68,6 +69,7 @@ FIGURE = (
     ("kanttekening", 22),
     ("wat hoger betekent", 26),
     ("verschil", 34),
+    ("valt op", 34),
 )
 ORIGIN = (("tabel", 14), ("kolom", 34), ("levering (sha256)", 20))
 
@@ -223,18 +225,18 @@ def _figures(contents: Contents, site: Site, name: str, sections: Sequence[Secti
     columns = next((section.columns for section in sections if section.lines), ())
     heads = (*FIGURE, *((head, 14) for head in columns), ("bron", 44), *ORIGIN)
     own = _self(contents)
-    rows = [(*own, *_row(section, line, site)) for section in sections for line in section.lines]
+    rows = [(*own, *_row(contents, section, line, site)) for section in sections for line in section.lines]
     return Sheet(name, heads, tuple(rows))
 
 
-def _row(section: Section, line: FigureLine, site: Site) -> Iterator[Value | Number]:
+def _row(contents: Contents, section: Section, line: FigureLine, site: Site) -> Iterator[Value | Number]:
     figure, cell, indicator = line.figure, line.figure.cell, line.figure.indicator
     source = site.data.catalog.sources[indicator.bron]
     yield from (section.title, figure.id, indicator.titel, _value(cell, indicator), wording.unit_name(indicator))
     yield from (cell.year if cell.year is not None else "–", cell.status, cell.reason or "")
     yield from (_bound(cell.lower, indicator), _bound(cell.upper, indicator), wording.KINDS[indicator.soort])
     extra = ["aangenomen marge"] if figure.assumed and line.interval else []
-    yield from ("; ".join([*line.badges[1:], *extra]), line.head.direction, line.finding)
+    yield from ("; ".join([*line.badges[1:], *extra]), line.head.direction, line.finding, peak_note(contents.profile, figure))
     yield from (_value(other, indicator) for _, other in line.beside)
     yield from (f"{source.uitgever}, {source.titel}", cell.table or "–", cell.column or "–", cell.sha or "–")
 

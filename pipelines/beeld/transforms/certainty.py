@@ -1,7 +1,7 @@
-"""Stability into the tables: `signaal`, `integraal` and `gevoeligheid` (METHOD.md section 8, choices in docs/methode.md).
+"""Stability into `signaal`, `opvallend`, `integraal` and `gevoeligheid` (METHOD.md section 8, choices in docs/methode.md).
 
 A signal stands when the published figures give it and at least half of the draws keep it. The draws only take away: an area that
-the published figures do not bring to a signal gets none, and its share of draws is shown beside it.
+the published figures do not bring to a signal gets none, and its share of draws is shown beside it. So with single indicators.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ class _Found:
     """Columns of what was computed, piece by piece."""
 
     themes: dict[str, list[Any]] = field(default_factory=lambda: defaultdict[str, list[Any]](list))
+    peaks: dict[str, list[Any]] = field(default_factory=lambda: defaultdict[str, list[Any]](list))
     rules: dict[str, list[Any]] = field(default_factory=lambda: defaultdict[str, list[Any]](list))
     sensitivity: dict[str, list[Any]] = field(default_factory=lambda: defaultdict[str, list[Any]](list))
 
@@ -91,6 +92,10 @@ def _collect(found: _Found, part: Universe, published: stability.Shares, drawn: 
     for place, model in enumerate(part.block.models):
         number = numbers[model.theme]
         rule, there = part.block.rules[number], part.block.scored[number] & np.isfinite(model.value)
+        high = drawn.peak[place] >= UNSURE
+        found.peaks["gebiedscode"] += codes[high].tolist()
+        found.peaks["indicator"] += [model.name] * int(high.sum())
+        found.peaks["deel"] += drawn.peak[place][high].tolist()
         without = _levels(
             rule.strength,
             (published.theme_without[0][place], published.theme_without[1][place]),
@@ -141,6 +146,9 @@ def _write(con: duckdb.DuckDBPyConnection, found: _Found) -> None:
         name: ("double" if name.startswith("deel") else "text", found.themes[name])
         for name in ("gebiedscode", "thema", "niveau", "deel", "deel_sterk")
     }
+    peaks: dict[str, tuple[Kind, Sequence[Any]]] = {
+        name: ("double" if name == "deel" else "text", found.peaks[name]) for name in ("gebiedscode", "indicator", "deel")
+    }
     rules: dict[str, tuple[Kind, Sequence[Any]]] = {
         "gebiedscode": ("text", found.rules["gebiedscode"]),
         "deel": ("double", found.rules["deel"]),
@@ -151,6 +159,8 @@ def _write(con: duckdb.DuckDBPyConnection, found: _Found) -> None:
     }
     with registered(con, "doorgerekend", themes):
         _rewrite(con, "signaal", _SIGNALS)
+    with registered(con, "doorgerekend", peaks):
+        _rewrite(con, "opvallend", _PEAKS)
     with registered(con, "gevoelig", sensitivity):
         con.execute(
             """insert into gevoeligheid by name
@@ -187,6 +197,15 @@ select s.gebiedscode, s.thema, d.niveau,
     ], r -> r is not null)) as redenen
 from signaal as s
 join doorgerekend as d using (gebiedscode, thema)
+"""
+
+_PEAKS = """
+select o.gebiedscode, o.thema, o.indicator, o.percentiel, case when d.deel >= $stevig then 'stevig' else 'onzeker' end as klasse,
+  case when i.soort <> 'modelschatting' then d.deel end as stabiliteit
+from opvallend as o
+join doorgerekend as d using (gebiedscode, indicator)
+join indicator as i using (indicator)
+where d.deel >= $onzeker
 """
 
 _OUTCOMES = """

@@ -18,6 +18,8 @@ ATTENTION, STRONG = 0.80, 0.90
 """Quantiles of a theme score over the universe that make the thresholds c80 and c90."""
 CARRIED = 0.80
 """Percentile from which a core indicator carries its theme."""
+PEAK = 0.90
+"""Percentile from which a single core indicator is listed: an average hides it (METHOD.md section 6)."""
 EQUAL = 1e-6
 """Scores and percentiles nearer than this are equal: a score on its threshold may differ from it in the last bit."""
 MIN_THEMES, MIN_STRONG, MIN_FAMILIES = 3, 2, 2
@@ -97,7 +99,7 @@ def compute_thresholds(con: duckdb.DuckDBPyConnection, catalog: Catalog, release
 
 
 def compute_signals(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> int:
-    """Fill `signaal` and `integraal` for every area, as the published figures give them.
+    """Fill `signaal`, `opvallend` and `integraal` for every area, as the published figures give them.
 
     What stands of it when the figures vary is for `certainty.compute_stability`; until then `klasse` is niet_berekend.
     """
@@ -140,6 +142,7 @@ def compute_signals(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> int:
         from bepaald order by gebiedscode, thema""",
         {"krachten": strengths, "enkel": single, "gelijk": EQUAL},
     )
+    _list_peaks(con, catalog)
     outcomes = _outcomes(con, catalog)
     ordered = sorted(outcomes.items())
     columns: dict[str, tuple[Kind, list[Any]]] = {
@@ -152,6 +155,19 @@ def compute_signals(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> int:
     with registered(con, "uitkomsten", columns):
         con.execute("insert into integraal by name from uitkomsten")
     return len(outcomes)
+
+
+def _list_peaks(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
+    """`opvallend`: core indicators with a high percentile in the country; a modelled figure without its place."""
+    modelled = [name for name, indicator in catalog.indicators.items() if indicator.soort == "modelschatting"]
+    con.execute(
+        """insert into opvallend
+        select gebiedscode, thema, indicator, case when not list_contains($modelled, indicator) then p end, 'niet_berekend', null
+        from werk.percentiel
+        where referentie = 'nl' and p >= $peak
+        order by gebiedscode, indicator""",
+        {"modelled": modelled, "peak": PEAK - EQUAL},
+    )
 
 
 def decide(scored: Mapping[str, frozenset[str]], signals: Sequence[ThemeSignal], titles: Mapping[str, str]) -> Outcome:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from beeld.transforms.draws import DROP_FROM, Array, ErrorModel, Layout, Noise, Scenarios, drawn, layout_of
-from beeld.transforms.scores import CARRIED, EQUAL, MIN_FAMILIES, MIN_STRONG, MIN_THEMES, SHARE_NEEDED
+from beeld.transforms.scores import CARRIED, EQUAL, MIN_FAMILIES, MIN_STRONG, MIN_THEMES, PEAK, SHARE_NEEDED
 
 Flags = npt.NDArray[np.bool_]
 
@@ -124,6 +124,8 @@ class Shares:
     strong: Array
     rule: Array
     """Areas: the decision rule holds."""
+    peak: Array
+    """Indicators x areas: the indicator itself is among the highest."""
     theme_changes: Array
     """Indicators x areas: taking it away changes the level of its theme."""
     theme_without: tuple[Array, Array]
@@ -141,6 +143,7 @@ class Shares:
             signal=np.zeros(per_theme),
             strong=np.zeros(per_theme),
             rule=np.zeros(areas),
+            peak=np.zeros(per_indicator),
             theme_changes=np.zeros(per_indicator),
             theme_without=(np.zeros(per_indicator), np.zeros(per_indicator)),
             rule_changes=np.zeros(per_indicator),
@@ -175,6 +178,8 @@ def shares(block: Block, noise: Noise | None, scenarios: Scenarios, kind: type[n
     percentiles, present = _percentiles(block, noise, kind)
     themes = [_theme(block, number, percentiles, present, scenarios, kind) for number in range(len(block.rules))]
     found = Shares.empty(len(themes), len(block.models), block.scored.shape[1])
+    for place, figures in enumerate(percentiles):
+        found.peak[place] = _share((figures >= kind(PEAK - EQUAL)) & present[place][:, None])
     levels = [_levels(block, number, theme, scenarios, None, kind) for number, theme in enumerate(themes)]
     tally = _Tally.of(block, themes, levels)
     holds = tally.holds()

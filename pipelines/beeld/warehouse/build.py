@@ -49,6 +49,7 @@ PUBLIC_TABLES = (
     "thema_score",
     "signaal",
     "integraal",
+    "opvallend",
     "gevoeligheid",
     "buur",
     "cluster",
@@ -144,7 +145,7 @@ class Making:
         return {"rijen": rows, "indicatoren": self._rows("indicator")}
 
     def compute_scores(self) -> dict[str, int]:
-        """`thema_score`, `drempel`, `signaal`, `integraal` and `gevoeligheid`."""
+        """`thema_score`, `drempel`, `signaal`, `opvallend`, `integraal` and `gevoeligheid`."""
         areas_with_outcome = build_scores(self.con, self.catalog, self.project, self.release.id, self.carried)
         return {"rijen": self._rows("thema_score"), "signalen": self._rows("signaal"), "gebieden": areas_with_outcome}
 
@@ -278,7 +279,7 @@ def build_values(
 def build_scores(
     con: duckdb.DuckDBPyConnection, catalog: Catalog, project: Path, release: str, carried: Sequence[scores.Threshold]
 ) -> int:
-    """`thema_score`, `drempel`, `signaal`, `integraal` and `gevoeligheid`; returns the number of areas with an outcome."""
+    """Scores, thresholds, signals, single figures, outcomes and sensitivity; returns the number of areas with an outcome."""
     scores.compute_scores(con, catalog, project)
     scores.compute_thresholds(con, catalog, release, carried)
     outcomes = scores.compute_signals(con, catalog)

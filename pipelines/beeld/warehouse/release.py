@@ -44,6 +44,7 @@ ORDER = {
     "thema_score": "gebiedscode, thema, referentie",
     "signaal": "gebiedscode, thema",
     "integraal": "gebiedscode",
+    "opvallend": "gebiedscode, indicator",
     "gevoeligheid": "gebiedscode, thema, indicator",
     "buur": "gebiedscode, basis, rang",
     "cluster": "cluster, gebiedscode, thema",

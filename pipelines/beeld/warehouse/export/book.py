@@ -20,12 +20,12 @@ WARNING = "Verzonnen voorbeeld. De cijfers gaan niet over een echt gebied."
 
 POINTS_AT: Mapping[str, Mapping[str, str]] = {
     "gebied": {
-        "gebiedscode": "waarde laatste_waarde profiel thema_score signaal integraal gevoeligheid buur cluster doelgroep "
-        "trend lijstvergelijking",
+        "gebiedscode": "waarde laatste_waarde profiel thema_score signaal opvallend integraal gevoeligheid buur cluster "
+        "doelgroep trend lijstvergelijking",
         "buurcode": "buur",
         "gemeentecode": "doelgroep_buiten",
     },
-    "indicator": {"indicator": "waarde laatste_waarde gevoeligheid trend weigering lijstvergelijking"},
+    "indicator": {"indicator": "waarde laatste_waarde opvallend gevoeligheid trend weigering lijstvergelijking"},
     "lijst": {"lijst": "lijstvergelijking"},
 }
 """Table -> column -> the tables whose column of that name is a key of it (DuckDB does not keep these; a test holds them)."""
