@@ -216,7 +216,7 @@ class Database:
         cells = cells.merge(self.scored_areas, on="gebiedscode")
         raw = cells["geschat"].astype(float).where(cells["geschat"].notna(), cells["waarde"])
         wanted = np.where(cells["thema"] == STRENGTH, "gunstig", "ongunstig")
-        return cells.assign(x=np.where(cells["richting"] == wanted, raw, -raw))
+        return cells.assign(raw=raw, x=np.where(cells["richting"] == wanted, raw, -raw))
 
 
 def percentiles(cells: pd.DataFrame, reference: str) -> pd.DataFrame:
@@ -238,13 +238,16 @@ def percentiles(cells: pd.DataFrame, reference: str) -> pd.DataFrame:
     return chosen.assign(p=(sets.rank(method="average") - 0.5) / sets.transform("size"), referentie=reference)
 
 
-def theme_scores(database: Database) -> pd.DataFrame:
+REFERENCES = ("nl", "gemeente", "stedelijkheid")
+
+
+def theme_scores(database: Database, references: tuple[str, ...] = REFERENCES) -> pd.DataFrame:
     """gebiedscode, thema, referentie, score, n_gebruikt, n_totaal: the mean of the percentiles where enough are present."""
     cells = database.latest()
     totals = database.core.groupby("thema")["indicator"].size().rename("n_totaal").reset_index()
     keys = ["gebiedscode", "thema"]
     found: list[pd.DataFrame] = []
-    for reference in ("nl", "gemeente", "stedelijkheid"):
+    for reference in references:
         areas = database.scored_areas[["gebiedscode", "soort"]]
         grid = areas[(areas["soort"] != "gemeente") | (reference != "gemeente")].merge(totals, how="cross")
         means = percentiles(cells, reference).groupby(keys)["p"].agg(["mean", "size"]).reset_index()
@@ -287,9 +290,15 @@ def levels(database: Database, scores: pd.DataFrame, bounds: dict[tuple[str, str
     return found
 
 
-def outcomes(database: Database, signals: dict[tuple[str, str], str]) -> dict[str, tuple[str, int, int]]:
-    """gebiedscode -> uitkomst, number of themes with a signal, number of families that carry them (METHOD.md section 7)."""
+def outcomes(
+    database: Database, signals: dict[tuple[str, str], str], inside: frozenset[str] | None = None
+) -> dict[str, tuple[str, int, int]]:
+    """gebiedscode -> uitkomst, number of themes with a signal, number of families that carry them (METHOD.md section 7).
+
+    `inside`: only these areas; they are still placed among all.
+    """
     ranked = percentiles(database.latest(), "nl")
+    ranked = ranked if inside is None else ranked[ranked["gebiedscode"].isin(inside)]
     present: dict[tuple[str, str], set[str]] = {}
     carrying: dict[tuple[str, str], set[str]] = {}
     for row in ranked.itertuples():
@@ -298,7 +307,8 @@ def outcomes(database: Database, signals: dict[tuple[str, str], str]) -> dict[st
             if row.p >= 0.80 - SAME:
                 carrying.setdefault((row.gebiedscode, row.thema), set()).add(row.familie)
     found: dict[str, tuple[str, int, int]] = {}
-    for code in database.areas.loc[database.areas["soort"] != "land", "gebiedscode"]:
+    areas = database.areas.loc[database.areas["soort"] != "land", "gebiedscode"]
+    for code in areas if inside is None else [code for code in areas if code in inside]:
         scored = [theme for theme in RULE if (code, theme) in signals]
         raised = [theme for theme in scored if signals[(code, theme)] in ("aandacht", "sterk")]
         strong = [theme for theme in scored if signals[(code, theme)] == "sterk"]

@@ -19,7 +19,7 @@ from beeld.transforms import areas, indicators, scores
 from beeld.transforms.basis import Staged, create_basis
 from beeld.transforms.catalog import Catalog, load_catalog
 from beeld.warehouse.read import open_warehouse, warehouse_file
-from tests.indicatoren import drawn, second
+from tests.indicatoren import drawn, national, second, second_intervals, second_stability
 from tests.reliability.worlds import RealRelease
 
 BUURTEN, PER_GEMEENTE, YEAR = 360, 24, 2024
@@ -139,6 +139,44 @@ def test_every_cell_is_the_same(build: duckdb.DuckDBPyConnection, frames: dict[s
         assert waarde is None or math.isclose(waarde, expected, rel_tol=1e-9, abs_tol=1e-9), (code, indicator)
 
 
+INTERVALS = """select gebiedscode, soort, indicator, peiljaar, waarde, teller, noemer, ondergrens, bovengrens, betrouwbaar
+from waarde join gebied using (gebiedscode) where soort <> 'samengesteld' order by all"""
+
+
+def test_every_interval_is_the_same(build: duckdb.DuckDBPyConnection, frames: dict[str, pd.DataFrame]) -> None:
+    """Interval and reliability of every cell; the drawn health table publishes bounds, some of them empty."""
+    published: pd.DataFrame = build.execute(INTERVALS).df()
+    health = frames["rivm_gezondheid"].set_index("gebiedscode")
+    found = [
+        rows.assign(**bounds(health, str(name), rows["gebiedscode"]) if name in HEALTH else NO_BOUNDS)
+        for name, rows in published.groupby("indicator")
+    ]
+    intervals, wrong = second_intervals.compare(pd.concat(found))
+    assert wrong == []
+    assert intervals > 10_000
+    given = pd.concat(found)["gegeven"]
+    assert 0 < given.sum() < len(given)
+
+
+HEALTH = {name for name, column in second.PUBLISHED.items() if column.startswith("rivm_gezondheid.")}
+NO_BOUNDS = {"gegeven": False, "onder": math.nan, "boven": math.nan}
+
+
+def bounds(health: pd.DataFrame, indicator: str, codes: pd.Series) -> dict[str, Any]:
+    """The bounds that the drawn table publishes; one that it does not have at all is not published."""
+    column = second.PUBLISHED[indicator].split(".")[1]
+    if f"{column}{LOWER}" not in health:
+        return dict(NO_BOUNDS)
+    own = health.reindex(codes)
+    states = [own[f"{column}{end}_status"].fillna("niet_geleverd") for end in (LOWER, UPPER)]
+    both = (states[0] == "ok") & (states[1] == "ok")
+    return {
+        "gegeven": ((states[0] != "niet_geleverd") & (states[1] != "niet_geleverd")).to_numpy(),
+        "onder": own[f"{column}{LOWER}"].where(both).to_numpy(dtype=float),
+        "boven": own[f"{column}{UPPER}"].where(both).to_numpy(dtype=float),
+    }
+
+
 @pytest.mark.parametrize("indicator", sorted(n for n, i in load_catalog(project_folder()).indicators.items() if i.krimp))
 def test_shrunk_crime_is_the_same(indicator: str, build: duckdb.DuckDBPyConnection) -> None:
     """Per kind and class, mean and variance from the buurten of the universe, applied to all."""
@@ -166,11 +204,25 @@ def test_scores_signals_and_outcomes_are_the_same(build: duckdb.DuckDBPyConnecti
     counts = second.compare(build, own_thresholds=True)
     assert counts["scores"] > 5_000
     assert counts["signalen"] > 1_500
-    assert counts["opvallend"] > 500
+    assert counts["opvallend"] > 400
     found = dict(build.execute("select uitkomst, count(*) from integraal group by 1").fetchall())
     assert set(found) >= {"geen_signaal", "bespreken", "te_weinig_gegevens"}, "the random country must reach every outcome"
     reached = {row[0] for row in build.execute("select distinct niveau from signaal").fetchall()}
     assert reached == {"geen", "aandacht", "sterk", "kracht"}
+
+
+def test_every_real_figure_of_the_country_is_the_same(real_release: RealRelease, real_data: Path) -> None:
+    """100 % of the cells: value to 1e-9 and status of every area, indicator and year, both ways."""
+    with closing(open_warehouse(warehouse_file(real_release.result.folder))) as con:
+        published: pd.DataFrame = con.execute(
+            "select gebiedscode, indicator, peiljaar, waarde, status from waarde where not starts_with(gebiedscode, 'SG-')"
+        ).df()
+        intervals, other = second_intervals.compare(con.execute(INTERVALS).df())
+    compared, wrong = national.compare(national.Country(real_data), published)
+    assert wrong == []
+    assert compared == len(published) > 1_700_000
+    assert other == []
+    assert intervals > 700_000
 
 
 def test_a_real_release_is_the_same(real_release: RealRelease) -> None:
@@ -180,3 +232,17 @@ def test_a_real_release_is_the_same(real_release: RealRelease) -> None:
         counts = second.compare(con, own_thresholds=bool(own[0][0]))
     assert counts["scores"] > 100_000
     assert counts["opvallend"] > 5_000
+
+
+@pytest.mark.parametrize(("kind", "count"), [("buurt", 120), ("wijk", 60), ("gemeente", 60)])
+def test_the_stability_of_a_real_release_is_the_same_in_distribution(kind: str, count: int, real_release: RealRelease) -> None:
+    """Error models written down from METHOD.md and other random numbers: shares of signals, outcomes and single figures."""
+    with closing(open_warehouse(warehouse_file(real_release.result.folder))) as con:
+        rows = con.execute(
+            "select distinct gebiedscode from signaal join gebied using (gebiedscode) where soort = ? order by 1", [kind]
+        ).fetchall()
+        codes = sorted(random.Random(20261126).sample([code for (code,) in rows], count))
+        shares = second_stability.compare(con, kind, codes, 1000, seed=8)
+    assert len(shares) > 4 * count
+    assert any(0.2 < share.published < 0.8 for share in shares)
+    assert second_stability.differences(shares, 1000, 1000) == []

@@ -16,7 +16,7 @@ from beeld.transforms import certainty, draws, scores, stability
 from beeld.transforms.catalog import Catalog
 from beeld.transforms.error_models import read_universe
 from tests.calibration import country as invented
-from tests.indicatoren import drawn, second, second_scores
+from tests.indicatoren import drawn, second, second_scores, second_stability
 
 Con = duckdb.DuckDBPyConnection
 BUURTEN = 150
@@ -272,6 +272,14 @@ def test_a_second_implementation_agrees_to_the_last_draw(con: Con, catalog: Cata
                     found.rule_changes[place, area] == sum(a.rule != b.rule for a, b in zip(results, others, strict=True)) / count
                 )
                 assert found.rule_without[place, area] == sum(b.rule for b in others) / count
+
+
+def test_another_implementation_with_other_random_numbers_agrees_in_distribution(con: Con) -> None:
+    """With nothing of the package but the public tables: every core figure, also those that no real table delivers yet."""
+    codes = [code for (code,) in con.execute("select gebiedscode from gebied where soort = 'buurt' order by 1").fetchall()]
+    shares = second_stability.compare(con, "buurt", codes, 1000, seed=8)
+    assert {share.what[1] for share in shares} >= {"armoede", "werk", "integraal", "bedrijfsvestigingen_per_1000"}
+    assert second_stability.differences(shares, 200, 1000) == []
 
 
 def test_single_precision_changes_next_to_nothing(con: Con, catalog: Catalog) -> None:
