@@ -276,15 +276,19 @@ def query(
     """A read-only query on the current release."""
     from beeld.warehouse.query import ask
     from beeld.warehouse.read import current_release
+    from beeld.warehouse.refusals import refusals
 
     settings = load_settings()
-    answer = ask(current_release(settings), sql, settings.limits)
+    release = current_release(settings)
+    answer = ask(release, sql, settings.limits)
     if as_json:
         typer.echo(answer.as_json())
     elif as_csv:
         typer.echo(answer.as_csv(), nl=False)
     else:
         show_table(list(answer.columns), [list(row) for row in answer.rows])
+    for line in refusals(release, sql):
+        messages.print(f"note: {line}")
 
 
 @app.command()

@@ -50,7 +50,7 @@ def adjoining() -> str:
 
 
 def groups() -> str:
-    """One theme: neighbours, 9,999 permutations, correction, connected groups."""
+    """One theme: neighbours, permutations, correction, connected groups."""
     codes, scores, shapes = invented()
     return f"{len(clusters.find_clusters('veiligheid', codes, scores, shapes, 1))} areas in groups"
 

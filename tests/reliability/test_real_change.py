@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from beeld.transforms.catalog import load_catalog
 from beeld.warehouse.query import ask
 from tests.indicatoren import change
 from tests.reliability.wire import rows_of
-from tests.reliability.worlds import FOUR_GEMEENTEN, RealRelease
+from tests.reliability.worlds import FOUR_GEMEENTEN, CommandLine, RealRelease
 
 WORDS = {1: "stijgt", -1: "daalt", 0: "geen_aantoonbare_verandering"}
 AREAS = "gebiedscode = 'NL00' or gemeentecode in ({})".format(", ".join(f"'{code}'" for code in FOUR_GEMEENTEN))
@@ -86,3 +87,20 @@ def test_five_years_of_crime_by_arrays_and_by_loops(real_data: Path) -> None:
     changed, moving = float((pairs.richting != 0).mean()), float((lines.richting != 0).mean())
     assert 0.05 < changed < 0.5, "more than chance alone, and not everything"
     assert 0.002 < moving < 0.5
+
+
+@pytest.mark.parametrize("use", ["trend", "selecteren", "evalueren"])
+def test_a_refusal_is_printed(use: str, real_release: RealRelease, beeld: CommandLine) -> None:
+    """METHOD.md 12: "a refusal prints its reason"; what stands on stdout stays the answer alone."""
+    named = beeld(
+        real_release.settings, "query", f"select count(*) as n from waarde_{use} where indicator = 'aandeel_eenzaam'", "--json"
+    )
+    assert (named.code, json.loads(named.out)) == (0, [{"n": 0}])
+    refused = f"note: waarde_{use} has no aandeel_eenzaam: "
+    assert [line for line in named.lines if line.startswith(refused) and len(line) > len(refused) + 20]
+    (other,) = [line for line in named.lines if "other figures that may not be used for this" in line]
+    why = beeld(real_release.settings, "query", other.partition("Why: ")[2], "--json")
+    assert why.code == 0
+    assert {"indicator", "oordeel", "reden"} == set(json.loads(why.out)[0])
+    plain = beeld(real_release.settings, "query", "select count(*) as n from waarde where indicator = 'aandeel_eenzaam'")
+    assert plain.lines == []

@@ -184,9 +184,17 @@ def hold_against_loops(query: Callable[[str], list[tuple[Any, ...]]], catalog: C
         (row[0], row[1]): row[2:]
         for row in query(
             "select gebiedscode, indicator, peiljaar, waarde, status, teller, noemer, ondergrens, bovengrens from laatste_waarde"
+            f" where indicator in ({', '.join(repr(group.indicator) for group in groups.values())})"
         )
     }
-    tellers = {(r[0], r[1], r[2]): r[3] for r in query("select gebiedscode, indicator, peiljaar, teller from waarde")}
+    parts_of = sorted({part for group in groups.values() for part in (*group.basis_hoogstens, *group.basis_minstens)})
+    named = ", ".join(f"'{part}'" for part in parts_of)
+    tellers = {
+        (code, name, year): count
+        for code, name, year, count in query(
+            f"select gebiedscode, indicator, peiljaar, teller from waarde where indicator in ({named})"
+        )
+    }
     areas = query("select gebiedscode, gemeentecode, soort, inwoners from gebied order by 1")
     exact: dict[tuple[str, str], float | None] = {}
     rows = query(
