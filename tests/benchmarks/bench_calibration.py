@@ -96,14 +96,16 @@ def _rare(catalog: Catalog, buurten: int) -> list[Coverage]:
         return [row for row in coverage(con, country) if row.high <= 10]
 
 
-def planted(catalog: Catalog, buurten: int, count: int, size: float, draws: int) -> dict[str, float]:
+def planted(catalog: Catalog, buurten: int, count: int, size: float, draws: int, group: int = 1) -> dict[str, float]:
     """Outcomes of planted buurten, `size` standard deviations above the mean in every theme; the others differ by 1.
 
-    The planted ones have no differences of their own beside it, so that `size` is what it says.
+    The planted ones have no differences of their own beside it, so that `size` is what it says. `group`: so many next to each
+    other in one gemeente.
     """
     chance = np.random.default_rng(SEED + 1)
     codes = [code for code in invented.lay_out(np.random.default_rng(SEED), buurten).codes if code.startswith("BU")]
-    chosen = sorted(chance.choice(codes, size=count, replace=False).tolist())
+    starts = [n for n in range(0, len(codes) - group + 1, group) if codes[n][:6] == codes[n + group - 1][:6]]
+    chosen = sorted(codes[n + step] for n in chance.choice(starts, size=count // group, replace=False) for step in range(group))
     country = invented.invent(catalog, np.random.default_rng(SEED), buurten, between=1.0, planted=dict.fromkeys(chosen, size))
     with closing(chain(catalog, country, draws)) as con:
         return outcomes(con, chosen)

@@ -71,6 +71,15 @@ def test_every_indicator_has_a_page_with_sound_headings(explained: dict[str, lxm
         assert "1 000" not in text, name
 
 
+def test_the_page_says_how_a_figure_is_shown(explained: dict[str, lxml_html.HtmlElement], catalog: Catalog) -> None:
+    words = {0: "heel getal", 1: "getal met 1 cijfer achter de komma"}
+    for name, page in explained.items():
+        (shown,) = page.xpath("//dt[. = 'Getoond als']/following-sibling::dd[1]")
+        decimals = catalog.indicators[name].decimalen
+        expected = words.get(decimals, f"getal met {decimals} cijfers achter de komma")
+        assert shown.text_content() == f"{expected}; opgeslagen zonder afronding", name
+
+
 def test_the_page_says_which_use_is_refused_and_why(explained: dict[str, lxml_html.HtmlElement], catalog: Catalog) -> None:
     for name, page in explained.items():
         indicator = catalog.indicators[name]
