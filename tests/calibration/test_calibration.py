@@ -25,7 +25,7 @@ def test_no_differences_no_signals(catalog: Catalog) -> None:
 
 @pytest.mark.parametrize(("size", "least"), [(2.0, 0.70), (3.0, 0.95)])
 def test_a_cluster_that_differs_plainly_is_found(size: float, least: float, catalog: Catalog) -> None:
-    """Of planted groups of five buurten that differ in all themes at least 70 % is found at +2 and 95 % at +3 standard deviations."""
+    """Of planted groups of five buurten at least 70 % is found at +2 standard deviations in all themes, and 95 % at +3."""
     assert bench.planted(catalog, 1_000, 60, size, 200, group=5).get("bespreken", 0.0) >= least
 
 
