@@ -14,7 +14,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from beeld.errors import SourceUnreachable
+from beeld.errors import SourceChanged, SourceUnreachable
 from beeld.settings import Settings
 from beeld.sources import archive, fetch, journal, odata_v3
 from beeld.sources.declarations import Source
@@ -76,6 +76,39 @@ def rows_of(item: Delivered) -> list[str]:
 def pages_of(server: LoopbackServer, table: str) -> list[str]:
     """The data pages of a table that were asked for and delivered."""
     return [entry.query for entry in server.data_page_requests() if f"/{table}/" in entry.path and entry.status == 200]
+
+
+# ---------------------------------------------------------------- lists of members and topics
+
+
+def changed(tmp_path: Path, name: str, more: list[dict[str, object]]) -> None:
+    """Add rows to an entity set of T1 that is served."""
+    path = tmp_path / "bron" / "odata_v3" / regional.HOST / "T1" / f"{name}.json"
+    rows = json.loads(path.read_text(encoding="utf-8"))["value"]
+    path.write_text(json.dumps({"value": [*rows, *more]}), encoding="utf-8")
+
+
+def test_a_member_on_two_pages_is_refused(served: LoopbackServer, settings: Settings, tmp_path: Path) -> None:
+    """The first member once more on the last page, its cells in another order."""
+    code = regional.codes()[0]
+    changed(tmp_path, regional.REGION, [{"Description": "", "Title": f"Gebied {code}", "Key": code.ljust(10)}])
+    with pytest.raises(SourceChanged, match=f"{regional.REGION} delivers a row twice"):
+        look(settings, source({"tabel": "T1", "peiljaar": 2011}))
+
+
+@pytest.mark.parametrize(("second", "refused"), [(902, False), (901, True)])
+def test_groups_of_topics_have_no_keys(
+    second: int, refused: bool, served: LoopbackServer, settings: Settings, tmp_path: Path
+) -> None:
+    """Two groups with the same empty key are two rows; the same group twice is one row too many."""
+    group = {"odata.type": "Cbs.OData.TopicGroup", "Type": "TopicGroup", "Key": "", "Title": "Groep", "ParentID": None}
+    changed(tmp_path, "DataProperties", [{**group, "ID": 901}, {**group, "ID": second}])
+    declared = source({"tabel": "T1", "peiljaar": 2011})
+    if refused:
+        with pytest.raises(SourceChanged, match="DataProperties delivers a row twice"):
+            look(settings, declared)
+    else:
+        assert [rows_of(item) for item in look(settings, declared)] == [regional.codes()]
 
 
 # ---------------------------------------------------------------- several at a time

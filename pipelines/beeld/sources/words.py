@@ -15,5 +15,7 @@ def plain(text: str) -> str:
     Control characters, private and unassigned code points become a space, half a surrogate pair U+FFFD; runs of white space
     become one space. Everything else stays: markup, formulas and paths are text, and each format escapes them where it writes.
     """
+    if text.isprintable():  # nothing of the above is; a name seldom needs the slow way
+        return " ".join(text.split())
     kept = ("\ufffd" if unicodedata.category(c) == "Cs" else " " if unicodedata.category(c) in _UNSAFE else c for c in text)
     return re.sub(r"\s+", " ", "".join(c for c in kept if c not in _BIDI)).strip()
