@@ -6,9 +6,11 @@ import re
 from contextlib import closing
 from pathlib import Path
 
+from beeld.sources.sql import literal
 from beeld.warehouse.read import open_warehouse, warehouse_file
 
 USED = re.compile(r"\bwaarde_(vergelijken|trend|selecteren|evalueren)\b", re.IGNORECASE)
+WHY = "select indicator, oordeel, reden from weigering where gebruik = ?"
 WORD = re.compile(r"\w+")
 
 
@@ -33,6 +35,6 @@ def refusals(release: Path, sql: str) -> list[str]:
             if others := len(refused) - len(asked):
                 lines.append(
                     f"waarde_{use} leaves out {others} {'other ' if asked else ''}figures that may not be used for this."
-                    f" Why: select indicator, oordeel, reden from weigering where gebruik = '{use}'"
+                    " Why: " + WHY.replace("?", literal(use))
                 )
     return lines
