@@ -34,9 +34,8 @@ class Share:
 class Theme:
     """One theme over the chosen areas."""
 
-    score: Floats
-    """areas x draws; NaN where nothing is left."""
     signal: Flags
+    """areas x draws."""
     strong: Flags
     carried: Mapping[str, Flags]
     """Family -> carried by it."""
@@ -101,7 +100,7 @@ class Chain:
             )
             for family in set(families.values()) & second.INDEPENDENT
         }
-        return Theme(score, signal, signal & (score >= top + shift - SAME), carried)
+        return Theme(signal, signal & (score >= top + shift - SAME), carried)
 
     def _medians(self, published: pd.DataFrame) -> Floats:
         """Of the published scores of the gemeente; none for a gemeente, or for an area that is the only one with a score."""

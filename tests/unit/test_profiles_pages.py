@@ -166,7 +166,7 @@ def build_release(path: Path, catalog: Catalog, *, example: bool) -> None:
     con.execute(
         "insert into opvallend values ($1, 'veiligheid', 'misdrijven_per_1000', 0.931, 'stevig', 0.9),"
         " ($1, 'voorzieningen', 'afstand_huisarts', 0.95, 'onzeker', 0.7),"
-        " ($1, 'werk', 'nettoarbeidsparticipatie', 0.9, 'stevig', 1),"
+        " ($1, 'werk', 'nettoarbeidsparticipatie', 0.9, 'stevig', 1), ($1, 'werk', 'ww_per_1000_15_65', 0.97, 'stevig', 1),"
         " ($1, 'eenzaamheid', 'aandeel_eenzaam', null, 'stevig', null)",
         [BUURTEN[0]],
     )

@@ -18,10 +18,11 @@ from tests.unit.test_profiles_pages import BUURTEN, build_release
 
 OWN, OTHER = BUURTEN[0], BUURTEN[1]
 PLACED = {
-    "veiligheid": "Dat is hoger dan in ongeveer 93 van de 100 buurten in Nederland.",
-    "voorzieningen": "Dat is groter dan in ongeveer 95 van de 100 buurten met dezelfde stedelijkheid in Nederland."
+    "misdrijven_per_1000": "Dat is hoger dan in ongeveer 93 van de 100 buurten in Nederland.",
+    "afstand_huisarts": "Dat is groter dan in ongeveer 95 van de 100 buurten met dezelfde stedelijkheid in Nederland."
     " Dat is onzeker: in een deel van de scenario's is het niet zo.",
-    "werk": "Dat is lager dan in ongeveer 90 van de 100 buurten in Nederland.",
+    "nettoarbeidsparticipatie": "Dat is lager dan in ongeveer 90 van de 100 buurten in Nederland.",
+    "ww_per_1000_15_65": "Dat is hoger dan in ongeveer 97 van de 100 buurten in Nederland.",
 }
 MODELLED = "Valt op, volgens een model: eenzame volwassenen. Een modelschatting krijgt geen plaats tussen andere gebieden."
 
@@ -54,10 +55,16 @@ def unbroken(text: str) -> str:
 
 def test_the_page_says_where_a_figure_stands_and_of_a_modelled_one_only_that_it_does(folder: Path) -> None:
     page = lxml_html.parse(folder / OWN / "index.html").getroot()
-    for theme, expected in PLACED.items():
-        (said,) = [p for p in page.get_element_by_id(theme).findall("p") if "Valt op" in p.text_content()]
-        assert flat(said.text_content()).endswith(expected)
-        (figure,) = said.xpath(".//*[@data-indicator]")
+    said = {
+        figure.get("data-indicator"): (p, figure)
+        for theme in ("veiligheid", "voorzieningen", "werk")
+        for p in page.get_element_by_id(theme).findall("p")
+        for figure in p.xpath("self::p[contains(., 'Valt op')]//*[@data-indicator]")
+    }
+    assert said.keys() == PLACED.keys()
+    for name, expected in PLACED.items():
+        paragraph, figure = said[name]
+        assert flat(paragraph.text_content()).endswith(expected)
         assert figure.get("data-gebied") == OWN
     (modelled,) = [p for p in page.get_element_by_id("eenzaamheid").findall("p") if "Valt op" in p.text_content()]
     assert flat(modelled.text_content()) == MODELLED
@@ -81,9 +88,16 @@ def test_pdf_slides_and_workbook_say_the_same(folder: Path) -> None:
         if "valt op" in heads:
             rows = [dict(zip(heads, row, strict=True)) for row in sheet.iter_rows(min_row=2, values_only=True)]
             said |= {str(row["indicator"]): str(row["valt op"]) for row in rows if row["valt op"]}
-    assert said == {
-        "misdrijven_per_1000": PLACED["veiligheid"],
-        "afstand_huisarts": PLACED["voorzieningen"],
-        "nettoarbeidsparticipatie": PLACED["werk"],
-        "aandeel_eenzaam": "Valt op, volgens een model. Een modelschatting krijgt geen plaats tussen andere gebieden.",
-    }
+    modelled = "Valt op, volgens een model. Een modelschatting krijgt geen plaats tussen andere gebieden."
+    assert said == {**PLACED, "aandeel_eenzaam": modelled}
+
+
+def test_what_stands_out_takes_the_place_of_nothing_on_a_slide(folder: Path, catalog: Catalog) -> None:
+    """A slide of its own, with the sources of its figures: the words above the table of a theme are cut at a length."""
+    titles = {str(slide.shapes.title.text_frame.text): slide for slide in Presentation(str(folder / OWN / "profiel.pptx")).slides}
+    work = titles["Werk en ondernemers: wat opvalt"]
+    assert len([line for line in work.notes_slide.notes_text_frame.text.splitlines() if line]) == 2
+    shown = flat(" ".join(s.text_frame.text for slide in titles.values() for s in slide.shapes if s.has_text_frame))
+    for theme in ("eenzaamheid", "veiligheid"):
+        for gap in catalog.themes[theme].geen_cijfer:
+            assert gap.partition(". ")[0].rstrip(".") in shown

@@ -51,11 +51,10 @@ def waarde(run: dg.ResourceParam[Run]) -> dg.MaterializeResult[Any]:
 
 @dg.asset(key=["signalen", "thema_score"], deps=[["cijfers", "waarde"]], group_name="signalen", kinds={"duckdb"})
 def thema_score(run: dg.ResourceParam[Run]) -> dg.MaterializeResult[Any]:
-    """Theme scores and what follows from them (tables `thema_score`, `drempel`, `signaal`,
-    `opvallend`, `integraal` and `gevoeligheid`).
+    """Theme scores and what follows from them.
 
-    The thresholds are those of the current release as long as the method version stays, so that a signal does not move because
-    the thresholds did.
+    Tables `thema_score`, `drempel`, `signaal`, `opvallend`, `integraal` and `gevoeligheid`. The thresholds are those of the
+    current release as long as the method version stays, so that a signal does not move because the thresholds did.
     """
     return built(run, lambda making: making.compute_scores())
 

@@ -311,13 +311,13 @@ def _solid(fill: Any) -> Any:
 
 
 def _section(deck: Deck, section: Section) -> None:
-    """A theme: its signal as title, what its score says, and its figures, core figures first, a few on each slide."""
+    """A theme: its signal as title, what its score says, its figures, core first, a few on each slide, and what stands out."""
     if not section.lines:
         return
     level = f"{wording.LEVELS[section.level]}{f' ({section.certainty})' if section.certainty else ''}" if section.level else ""
     title = f"{section.title}: {level}" if level else section.title
     ordered = sorted(section.lines, key=lambda line: (not line.figure.present, SHAPE[line.figure.indicator.rol]))
-    told = [*section.sentences, *(line.plain for line in section.peaks), *section.gaps]
+    told = [*section.sentences, *section.gaps]
     columns = section.columns
     for start in range(0, len(ordered), ROWS):
         part = ordered[start : start + ROWS]
@@ -328,6 +328,10 @@ def _section(deck: Deck, section: Section) -> None:
             top += 0.95
         rows = [_row(line) for line in part]
         deck.table(slide, ["Cijfer", "Hier", *columns, "Jaar en soort"], rows, [3.4, 2.9, *(1.5 for _ in columns), 2], top)
+    if section.peaks:
+        named = {indicator for sentence in section.peaks for _, indicator, _ in sentence.figures}
+        slide = deck.add(f"{section.title}: wat opvalt", [_source(line) for line in section.lines if line.figure.id in named])
+        deck.text(slide, section.peaks, TOP, size=18, height=5)
 
 
 def _cut(text: str, most: int) -> str:

@@ -201,10 +201,9 @@ join doorgerekend as d using (gebiedscode, thema)
 
 _PEAKS = """
 select o.gebiedscode, o.thema, o.indicator, o.percentiel, case when d.deel >= $stevig then 'stevig' else 'onzeker' end as klasse,
-  case when i.soort <> 'modelschatting' then d.deel end as stabiliteit
+  case when o.percentiel is not null then d.deel end as stabiliteit
 from opvallend as o
 join doorgerekend as d using (gebiedscode, indicator)
-join indicator as i using (indicator)
 where d.deel >= $onzeker
 """
 
