@@ -77,11 +77,10 @@ def slides(contents: Contents, maps: Sequence[Picture], locator: Picture | None)
     _points(deck, contents)
     _outcome(deck, contents)
     _ages(deck, contents)
-    for _, sections in contents.chapters:
-        for section in sections:
-            _section(deck, section)
-    for section in contents.leftover:
+    sections = [*(section for _, inside in contents.chapters for section in inside), *contents.leftover]
+    for section in sections:
         _section(deck, section)
+    _texts(deck, "Cijfers die opvallen", [f"{each.title}. {peak.plain}" for each in sections for peak in each.peaks])
     if contents.profile.area.kind == "gemeente":
         _maps(deck, contents, maps)
     _years(deck, contents)
@@ -311,7 +310,7 @@ def _solid(fill: Any) -> Any:
 
 
 def _section(deck: Deck, section: Section) -> None:
-    """A theme: its signal as title, what its score says, its figures, core first, a few on each slide, and what stands out."""
+    """A theme: its signal as title, what its score says, and its figures, core figures first, a few on each slide."""
     if not section.lines:
         return
     level = f"{wording.LEVELS[section.level]}{f' ({section.certainty})' if section.certainty else ''}" if section.level else ""
@@ -328,10 +327,6 @@ def _section(deck: Deck, section: Section) -> None:
             top += 0.95
         rows = [_row(line) for line in part]
         deck.table(slide, ["Cijfer", "Hier", *columns, "Jaar en soort"], rows, [3.4, 2.9, *(1.5 for _ in columns), 2], top)
-    if section.peaks:
-        named = {indicator for sentence in section.peaks for _, indicator, _ in sentence.figures}
-        slide = deck.add(f"{section.title}: wat opvalt", [_source(line) for line in section.lines if line.figure.id in named])
-        deck.text(slide, section.peaks, TOP, size=18, height=5)
 
 
 def _cut(text: str, most: int) -> str:
