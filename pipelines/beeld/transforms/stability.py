@@ -179,7 +179,7 @@ def shares(block: Block, noise: Noise | None, scenarios: Scenarios, kind: type[n
     themes = [_theme(block, number, percentiles, present, scenarios, kind) for number in range(len(block.rules))]
     found = Shares.empty(len(themes), len(block.models), block.scored.shape[1])
     for place, figures in enumerate(percentiles):
-        found.peak[place] = _share((figures >= kind(PEAK - EQUAL)) & present[place][:, None])
+        found.peak[place] = _share(figures >= kind(PEAK - EQUAL))  # 0 where there is no figure
     levels = [_levels(block, number, theme, scenarios, None, kind) for number, theme in enumerate(themes)]
     tally = _Tally.of(block, themes, levels)
     holds = tally.holds()
