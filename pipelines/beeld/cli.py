@@ -43,6 +43,11 @@ def main() -> None:
     except Exception as error:
         if debug:
             raise
+        from beeld.warehouse.room import disk_fault
+
+        if (fault := disk_fault(error)) is not None:
+            messages.print(f"beeld: {fault.message}")
+            sys.exit(fault.exit_code)
         said = " ".join(str(error).split())
         messages.print(f"beeld: unexpected {type(error).__name__}: {said}. Nothing published has changed; --debug shows more.")
         sys.exit(1)

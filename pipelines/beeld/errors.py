@@ -24,7 +24,13 @@ class BeeldError(Exception):
 
 
 class NoRoom(BeeldError):
-    """The disk has no room for what was asked; nothing was begun."""
+    """The disk has no room for what was asked: nothing was begun, or what was begun was taken away again."""
+
+    exit_code = 1
+
+
+class Unwritable(BeeldError):
+    """The disk cannot be used: read-only, not ours, or broken."""
 
     exit_code = 1
 

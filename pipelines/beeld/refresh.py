@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import duckdb
 
-from beeld.errors import UsageError
+from beeld.errors import Busy, Damaged, UsageError
 from beeld.profiles.render import RENDERERS, chosen_renderers, render_site
 from beeld.settings import Settings
 from beeld.sources.fetch import SUPERSEDED, Delivered, Look, deliveries, warnings_of
@@ -48,9 +48,12 @@ from beeld.warehouse.inputs import (
 )
 from beeld.warehouse.read import current_release, open_warehouse, warehouse_file
 from beeld.warehouse.retention import retain
+from beeld.warehouse.room import disk_fault, need_room
 
 Progress = Callable[[str], None]
 Watch = Callable[[TableProgress], None]
+ROOM = 3
+"""Times the size of the current release that must be free before another is built: the build, the release, and what is drawn."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +81,12 @@ def refresh(
     """Fetch what changed, build, check and publish; a refresh without news keeps the current release.
 
     Raises Busy when another refresh runs, SourceUnreachable or SourceChanged when a required source without earlier snapshot
-    fails, ChecksFailed when a check of severity fout fails. In each case the last release stays current.
+    fails, ChecksFailed when a check of severity fout fails, NoRoom when the disk is too small for another release or fills up
+    (what this run wrote is then taken away). In each case the last release stays current.
     """
     if options.render:
         chosen_renderers(options.formats, settings.language)  # what does not exist is said before the work, not after
-    with release.exclusive(settings, "beeld refresh"), open_shelf(settings) as shelf:
+    with room_kept(settings), release.exclusive(settings, "beeld refresh"), open_shelf(settings) as shelf:
         release.sweep(settings)
         catalog = load_catalog(settings.project, settings.home, example=settings.example)
         matrices_of(settings.project, settings.home)  # a wrong matrix is said before the sources are asked
@@ -94,9 +98,31 @@ def refresh(
         if known is not None:
             release.switch(settings, known.name)
             return Result(known, known.name, False, warnings, refused)
+        need_room(settings.build, ROOM * size_of_current(settings), "another release")
         before = predecessor(settings, inputs, thresholds)
         folder = build_release(settings, catalog, inputs, thresholds, progress, shelf, before)
         return Result(folder, folder.name, True, warnings, refused, retain(settings))
+
+
+@contextmanager
+def room_kept(settings: Settings) -> Generator[None]:
+    """A disk that fills up ends as NoRoom, and is not left full of what nobody will use."""
+    try:
+        yield
+    except (OSError, duckdb.Error) as error:
+        fault = disk_fault(error, str(settings.home))
+        if fault is None:
+            raise
+        with suppress(OSError, Busy), release.exclusive(settings, "beeld refresh"):
+            release.sweep(settings)
+        raise fault from error
+
+
+def size_of_current(settings: Settings) -> int:
+    """Bytes of the current release; 0 where there is none that can be read."""
+    with suppress(UsageError, Damaged):
+        return sum(entry["bytes"] for entry in release.read_manifest(current_release(settings))["bestanden"].values())
+    return 0
 
 
 def formats_of(settings: Settings, *, all_areas: bool) -> tuple[str, ...]:

@@ -41,8 +41,8 @@ class Measurement:
         return f"| {self.what}{failed} | {self.seconds:.1f} | {self.megabytes:.0f} |"
 
 
-def measure(what: str, command: Sequence[str | Path], environment: dict[str, str]) -> Measurement:
-    """Run a command and measure it."""
+def measure(what: str, command: Sequence[str | Path], environment: dict[str, str], *, silent: bool = False) -> Measurement:
+    """Run a command, measure it, and print the row of the table unless `silent`."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith("BEELD_")}
     started = time.monotonic()
     process = subprocess.Popen(
@@ -56,7 +56,8 @@ def measure(what: str, command: Sequence[str | Path], environment: dict[str, str
     process.returncode = os.waitstatus_to_exitcode(status)
     kilobytes = usage.ru_maxrss / (1024 if sys.platform == "darwin" else 1)
     result = Measurement(what, seconds, max(kilobytes / 1024, peak.stop()), process.returncode)
-    print(result.row(), flush=True)
+    if not silent:
+        print(result.row(), flush=True)
     return result
 
 

@@ -1,13 +1,14 @@
 """Real refreshes in processes that can be killed at once: everything is imported here, each run is a fork.
 
-    in:  one JSON object per line: {"project", "home", "urls", "areas", "render", "die_before"}
+    in:  one JSON object per line: {"project", "home", "urls", "areas", "render", "die_before", "largest_file", "said"}
     out: the process id when the run starts, then its exit status (negative: the signal that ended it)
 
-Great Expectations alone takes ten seconds to import, and twenty kills need forty runs.
+Great Expectations alone takes ten seconds to import, and forty kills need eighty runs.
 """
 
 import json
 import os
+import resource
 import signal
 import sys
 import threading
@@ -34,6 +35,8 @@ def run(order: dict[str, Any]) -> int:
     settings = example_settings(Path(order["project"]), order["urls"], Path(order["home"]))
     if order.get("die_before"):
         die_before(int(order["die_before"]))
+    if order.get("largest_file"):  # bytes; a write beyond it fails with EFBIG
+        _largest_file(int(order["largest_file"]))
     try:
         if order.get("publish"):
             folder = Path(order["publish"])
@@ -43,11 +46,18 @@ def run(order: dict[str, Any]) -> int:
             refresh(settings, Options(areas=tuple(order.get("areas", ())), render=bool(order.get("render"))))
     except BeeldError as error:
         print(error.message, file=sys.stderr, flush=True)
+        if order.get("said"):
+            _largest_file(resource.RLIM_INFINITY)
+            Path(order["said"]).write_text(error.message, encoding="utf-8")
         return error.exit_code
     except Exception:
         traceback.print_exc()
         return 1
     return 0
+
+
+def _largest_file(size: int) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
 
 
 def die_before(number: int) -> None:

@@ -1,12 +1,9 @@
 """Killed at any moment: the old or the new release is complete, the next refresh needs no help, nothing is left behind."""
 
-import json
 import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -21,83 +18,23 @@ from beeld.warehouse import release
 from beeld.warehouse.query import ask
 from beeld.warehouse.read import current_release
 from tests.loopback import Fault, LoopbackServer
+from tests.reliability.forks import ForkServer, fork_servers, no_litter, order
 from tests.reliability.worlds import TABLES, CommandLine, World, complete, copy_home, example_settings
 
-ROOT = Path(__file__).parents[2]
 SEED = 20_261_122
-
-
-class ForkServer:
-    """Refreshes in processes of their own, started at once."""
-
-    def __init__(self) -> None:
-        environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("COV", "BEELD_"))},
-            "PYTHONPATH": os.pathsep.join(["pipelines", "."]),
-            "OPENBLAS_NUM_THREADS": "1",
-            "OMP_NUM_THREADS": "1",
-            "GX_ANALYTICS_ENABLED": "false",
-        }
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.reliability.fork_server"],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def line(self) -> str:
-        """The next line that the server says."""
-        assert self.process.stdout is not None
-        return self.process.stdout.readline().strip()
-
-    def start(self, **order: object) -> int:
-        """Start a run; its process id."""
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(order) + "\n")
-        self.process.stdin.flush()
-        return int(self.line())
-
-    def ended(self) -> int:
-        """Wait for the run; its exit code, negative for a signal."""
-        return int(self.line())
-
-    def run(self, **order: object) -> int:
-        """Start a run and wait for it."""
-        self.start(**order)
-        return self.ended()
-
-    def close(self) -> None:
-        """Stop the server."""
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait(timeout=10)
-        if self.process.stdout is not None:
-            self.process.stdout.close()
 
 
 @pytest.fixture(scope="module")
 def forks() -> Iterator[list[ForkServer]]:
     """Two fork servers, one per core."""
-    servers = [ForkServer(), ForkServer()]
-    try:
-        assert [server.line() for server in servers] == ["ready", "ready"]
+    with fork_servers(2) as servers:
         yield servers
-    finally:
-        for server in servers:
-            server.close()
-
-
-def order(home: Path, project: Path, server: LoopbackServer) -> dict[str, object]:
-    """What a run needs to know."""
-    return {"project": str(project), "home": str(home), "urls": server.environment}
 
 
 # ---------------------------------------------------------------- a whole refresh, killed
 
 
-@pytest.mark.parametrize("kills", [20, pytest.param(200, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("kills", [40, pytest.param(1_000, marks=pytest.mark.nightly)])
 def test_sigkill_at_random_moments_of_a_refresh(
     kills: int,
     forks: list[ForkServer],
@@ -152,14 +89,6 @@ def kill(process: int) -> None:
         os.kill(process, signal.SIGKILL)
     except ProcessLookupError:
         return
-
-
-def no_litter(home: Path) -> None:
-    """Nothing of an interrupted run is left, after the next one."""
-    assert {path.name for path in (home / "bouw").iterdir()} <= {"bouw.duckdb"}, "the build database of the run that just ended"
-    assert sorted(path.name for path in home.iterdir()) == [".slot", "bouw", "current", "releases", "ruw"]
-    assert list((home / "ruw").rglob("*.tmp")) == []
-    assert [path for path in (home / "releases").iterdir() if path.is_dir() and not release.is_complete(path)] == []
 
 
 # ---------------------------------------------------------------- every step of publishing, killed

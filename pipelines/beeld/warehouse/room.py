@@ -1,11 +1,20 @@
-"""Is there room on the disk, before work that takes minutes begins."""
+"""Is there room on the disk, before work that takes minutes begins; and what to say when it fails after all."""
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from pathlib import Path
 
-from beeld.errors import NoRoom
+import duckdb
+
+from beeld.errors import BeeldError, NoRoom, Unwritable
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""No room: on the disk, in what this user may use of it, or in what one file may hold."""
+CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
+"""Not to be used: read-only, somebody else's, or broken."""
 
 
 def need_room(place: Path, size: int, what: str) -> None:
@@ -19,6 +28,35 @@ def need_room(place: Path, size: int, what: str) -> None:
             kept="Nothing was changed",
             todo="Make room, or choose another place",
         )
+
+
+def disk_fault(error: BaseException, where: str = "") -> BeeldError | None:
+    """What a user should hear of an error of Python or DuckDB that a disk gave; None when it is something else."""
+    said = " ".join(str(error).split())
+    if _means(error, FULL):
+        return NoRoom(
+            f"there is no room left on the disk: {said}",
+            where=where,
+            kept="Nothing that was published has changed",
+            todo="Make room and give the command again",
+        )
+    if _means(error, CLOSED):
+        return Unwritable(
+            f"the disk cannot be used: {said}",
+            where=where,
+            kept="Nothing that was published has changed",
+            todo="Look at the disk and at whose the folder is, and give the command again",
+        )
+    return None
+
+
+def _means(error: BaseException, numbers: tuple[int, ...]) -> bool:
+    """Python keeps the number of the error; DuckDB only the words of the operating system."""
+    if isinstance(error, OSError):
+        return error.errno in numbers
+    if isinstance(error, duckdb.Error):
+        return any(os.strerror(number) in str(error) for number in numbers)
+    return False
 
 
 def _megabytes(size: int) -> str:
