@@ -129,16 +129,18 @@ def link(
 
 
 def _write_linked(con: duckdb.DuckDBPyConnection, source: Source) -> None:
-    """`werk.<bron>` from `koppeling`. Not sorted: it is never published, and sorting rows this wide takes the most memory."""
+    """`werk.<bron>` from `koppeling`, a peiljaar at a time: rows this wide are never in memory together, and a question about one
+    year reads that year only."""
     columns = "".join(_linked_column(name, column.soort) for name, column in source.kolommen.items())
-    con.execute(
-        f"""create or replace table werk."{source.bron}" as
+    rows = f"""
         select k.gebiedscode, k.peiljaar, k.tabel, k.indeling_jaar, k.getypeerd, k.voorlopig, k.gekoppeld,
           k.gekoppeld as aanwezig, k.kanttekening, k.reden{columns}
         from koppeling as k
-        left join basis."{source.bron}" as b
-          on b.tabel = k.tabel and b.peiljaar = k.peiljaar and b.gebiedscode = k.rij"""
-    )
+        left join (from basis."{source.bron}" where peiljaar = $year) as b on b.tabel = k.tabel and b.gebiedscode = k.rij
+        where k.peiljaar = $year"""
+    con.execute(f'create or replace table werk."{source.bron}" as {rows.replace("$year", "null")} limit 0')
+    for (year,) in con.execute("select distinct peiljaar from koppeling order by all").fetchall():
+        con.execute(f'insert into werk."{source.bron}" {rows}', {"year": year})
 
 
 def _place_areas(con: duckdb.DuckDBPyConnection, source: Source, newest: int) -> None:
