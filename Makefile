@@ -60,8 +60,10 @@ nightly: $(VENV)/.ready
 # New pins only where pyproject.toml asks for them; `make lock UPGRADE=1` takes the newest of everything.
 lock: $(VENV)/.uv
 	$(BIN)/uv pip compile pyproject.toml $(LOCK) $(if $(UPGRADE),--upgrade) -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra dask -c requirements.lock $(LOCK) $(if $(UPGRADE),--upgrade) -o requirements-dask.lock
 	$(BIN)/uv pip compile pyproject.toml --group dev -c requirements.lock $(LOCK) $(if $(UPGRADE),--upgrade) -o requirements-dev.lock
-	sed -i.bak '/^    #  *-c requirements.lock$$/d' requirements-dev.lock && rm requirements-dev.lock.bak
+	sed -i.bak '/^    #  *-c requirements.lock$$/d' requirements-dask.lock requirements-dev.lock
+	rm requirements-dask.lock.bak requirements-dev.lock.bak
 
 # What a user gets: the wheel, built from the sdist, without dev tools, far from the checkout.
 wheel-test: $(VENV)/.ready

@@ -35,6 +35,12 @@ class Unwritable(BeeldError):
     exit_code = 1
 
 
+class ClusterLost(BeeldError):
+    """The Dask cluster that should do the work cannot be reached, or was lost underway."""
+
+    exit_code = 1
+
+
 class UsageError(BeeldError):
     """Wrong use, bad SQL, or no release yet."""
 

@@ -16,6 +16,7 @@ import duckdb
 
 from beeld.errors import Busy, Damaged, UsageError
 from beeld.profiles.render import RENDERERS, chosen_renderers, render_site
+from beeld.profiles.spread import reach
 from beeld.settings import Settings
 from beeld.sources.fetch import SUPERSEDED, Delivered, Look, deliveries, warnings_of
 from beeld.sources.http import Transport, open_client
@@ -86,6 +87,8 @@ def refresh(
     """
     if options.render:
         chosen_renderers(options.formats, settings.language)  # what does not exist is said before the work, not after
+        if settings.cluster is not None:
+            reach(settings.cluster)
     with room_kept(settings), release.exclusive(settings, "beeld refresh"), open_shelf(settings) as shelf:
         release.sweep(settings)
         catalog = load_catalog(settings.project, settings.home, example=settings.example)
@@ -309,6 +312,7 @@ def render_into(folder: Path, settings: Settings, catalog: Catalog, inputs: Inpu
         language=settings.language,
         project=settings.project,
         progress=progress,
+        cluster=settings.cluster,
     )
 
 
@@ -391,6 +395,7 @@ def render_current(
         language=language,
         progress=progress,
         pack=wanted if out is not None else (),
+        cluster=settings.cluster,
     )
     return target / "index.html"
 

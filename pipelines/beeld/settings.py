@@ -64,6 +64,8 @@ class Settings:
     files: Mapping[str, str] = field(default_factory=dict[str, str])
     """Source -> path of a local file that is read instead of its service (`[bestanden]` in beeld.toml)."""
     limits: Limits = Limits()
+    cluster: str | None = None
+    """Address of the Dask scheduler whose workers render (`BEELD_DASK`); None: this machine does."""
     keep_releases: int = 10
     """How many of the newest releases stay after a publication; 0: all of them."""
 
@@ -121,6 +123,7 @@ def load_settings(environment: Mapping[str, str] | None = None, folder: Path | N
         addresses=_addresses(env.get("BEELD_URLS", "")),
         files={name: str(path) for name, path in _table(table, "bestanden").items()},
         limits=_limits(_table(table, "vragen")),
+        cluster=_cluster(env.get("BEELD_DASK", "").strip()),
         keep_releases=_keep(table),
     )
 
@@ -197,6 +200,21 @@ def _base_url(variable: str, url: str) -> str:
         f"{variable} is '{url}': only https, or plain http on a loopback address",
         todo=f"Set {variable} to an https address",
     )
+
+
+def _cluster(address: str) -> str | None:
+    """The address of a Dask scheduler, None for an empty text; UsageError unless it is tcp or tls, host and port."""
+    if not address:
+        return None
+    parts = urlsplit(address)
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    plain = parts.scheme in ("tcp", "tls") and parts.hostname and port and "@" not in parts.netloc
+    if not plain or parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise UsageError(f"BEELD_DASK is '{address}'", todo="Write tcp://host:port or tls://host:port of a Dask scheduler")
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def is_loopback(host: str) -> bool:

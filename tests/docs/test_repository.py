@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKS = ("requirements.lock", "requirements-dev.lock")
+LOCKS = ("requirements.lock", "requirements-dask.lock", "requirements-dev.lock")
 BUILD_FILES = (*LOCKS, "pyproject.toml", "Makefile", ".ci/run", ".gitignore", "dagster.yaml")
 TOP_FOLDERS = {".ci", "deploy", "docs", "notebooks", "pipelines", "sources", "tests", "transforms", "warehouse"}
 TARGETS = ("demo", "test", "check", "nightly", "lock", "wheel-test", "clean")
@@ -59,9 +59,12 @@ def test_every_locked_requirement_has_a_hash(lock: str) -> None:
     assert bare == []
 
 
-def test_both_locks_pin_the_same_versions() -> None:
-    runtime, dev = ({m["name"]: m["version"] for m in PIN.finditer(read(lock))} for lock in LOCKS)
+def test_all_locks_pin_the_same_versions() -> None:
+    runtime, dask, dev = ({m["name"]: m["version"] for m in PIN.finditer(read(lock))} for lock in LOCKS)
     assert {name: dev.get(name) for name in runtime} == runtime
+    assert {name: dev.get(name) for name in dask} == dask
+    assert {name: dask.get(name) for name in runtime} == runtime
+    assert "distributed" in dask.keys() - runtime.keys()
     assert {"pytest", "ruff", "pyright", "import-linter", "uv"} <= dev.keys() - runtime.keys()
 
 

@@ -136,3 +136,34 @@ def test_limits_that_are_none(line: str, tmp_path: Path) -> None:
     (tmp_path / "beeld.toml").write_text(f"[vragen]\n{line}\n", encoding="utf-8")
     with pytest.raises(UsageError, match=r"vragen|whole number"):
         load_settings({}, folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("address", "kept"),
+    [
+        ("tcp://127.0.0.1:8786", "tcp://127.0.0.1:8786"),
+        ("tls://dask.example.nl:8786/", "tls://dask.example.nl:8786"),
+        ("tcp://[::1]:8786", "tcp://[::1]:8786"),
+        (" ", None),
+    ],
+)
+def test_address_of_a_dask_scheduler(address: str, kept: str | None, tmp_path: Path) -> None:
+    assert load_settings({"BEELD_HOME": str(tmp_path), "BEELD_DASK": address}, tmp_path).cluster == kept
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "dask:8786",
+        "http://dask:8786",
+        "tcp://dask",
+        "tcp://:8786",
+        "tcp://a:b@dask:1",
+        "tcp://dask:1/x",
+        "inproc://x",
+        "tcp://dask:0x",
+    ],
+)
+def test_refused_addresses_of_a_scheduler(address: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="BEELD_DASK"):
+        load_settings({"BEELD_HOME": str(tmp_path), "BEELD_DASK": address}, tmp_path)

@@ -8,15 +8,11 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, fields
-from multiprocessing import get_context
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import duckdb
 
@@ -27,9 +23,10 @@ from beeld.profiles.lenses import known_lenses, load_lens
 from beeld.profiles.model import Release
 from beeld.profiles.pack import write_pack
 from beeld.profiles.pdf import PdfRenderer
-from beeld.profiles.reading import ReleaseData, build_profile, load_batch, load_release
+from beeld.profiles.reading import ReleaseData, build_profile, load_batch
 from beeld.profiles.site import Picture, Site
 from beeld.profiles.slides import PptxRenderer
+from beeld.profiles.spread import Crew, Desk, Opened, crew, given_of
 from beeld.profiles.xlsx import XlsxRenderer
 from beeld.settings import project_folder
 from beeld.transforms.catalog import Catalog
@@ -46,6 +43,8 @@ POOL_FROM = 3
 """Gemeenten from which a pool of processes draws faster than this process alone; starting one takes about three seconds."""
 MOST_PIXELS = 20
 """Up to this many gemeenten pages offer their maps as PNG too; in a larger site those would be more bytes than all else."""
+EMBEDDING = frozenset({"pdf", "pptx"})
+"""Formats that take the drawn maps into their own files."""
 FONTS = ("SourceSansPro-Regular.ttf", "SourceSansPro-It.ttf", "SourceSansPro-Semibold.ttf", "LICENSE.txt")
 LANGUAGES = ("nl",)
 
@@ -87,20 +86,22 @@ def render_site(
     maps: bool = True,
     project: Path | None = None,
     pack: Sequence[str] = (),
+    cluster: str | None = None,
 ) -> list[Path]:
     """The files of the site of `areas`, written under `out`: pages first, the index last.
 
     With `pack` (some of `areas`) an overview of these side by side lies on top, for a meeting.
 
     `warehouse` is the database of the release in folder `release`. `texts`: team texts per area (`aanleiding`). `maps=False`
-    skips drawing and the atlas. `project` holds the lenses (default: the declarations in use). Raises UsageError for an area,
-    lens, format or language that does not exist; nothing is written then.
+    skips drawing and the atlas. `project` holds the lenses (default: the declarations in use). `cluster`: address of a Dask
+    scheduler whose workers do the work instead of this machine. Raises UsageError for an area, lens, format or language that
+    does not exist; nothing is written then. Raises ClusterLost when the cluster cannot be reached or is lost underway.
     """
     renderers = chosen_renderers(formats, language)
     chosen_lens = load_lens(project or project_folder(), lens, catalog)
-    con = open_warehouse(warehouse)
-    try:
-        data = load_release(con, catalog)
+    opened = Opened(warehouse, catalog)
+    with closing(opened):
+        data = opened.data
         unknown = sorted(set(areas) - set(data.areas))
         if unknown:
             raise UsageError(f"no such area: {', '.join(unknown[:10])}", where=str(release), todo="Find it with 'beeld find'")
@@ -110,20 +111,19 @@ def render_site(
         )
         out.mkdir(parents=True, exist_ok=True)
         _copy_fonts(out / "lettertypen")
-        drawn, locators = _draw_all(warehouse, site, formats, progress) if maps else ({}, {})
         written: list[Path] = []
-        stacks = _stacks(data, areas, texts or {}, drawn, locators)
-        for number, files in enumerate(_laid_out(stacks, warehouse, con, site), start=1):
-            written += files
-            progress(f"profielen: {sum(len(stack.codes) for stack in stacks[:number])} van {len(set(areas))}")
+        with crew(Desk(opened, given_of(site)), cluster) as workers:
+            drawn, locators = _draw_all(workers, site, formats, progress) if maps else ({}, {})
+            stacks = _stacks(data, areas, texts or {}, drawn, locators, not EMBEDDING.isdisjoint(formats))
+            for number, files in enumerate(_laid_out(stacks, workers, formats), start=1):
+                written += files
+                progress(f"profielen: {sum(len(stack.codes) for stack in stacks[:number])} van {len(set(areas))}")
         for renderer in renderers:
             written += renderer.finish(site, drawn)
         if pack and "html" in formats:
-            written += write_pack(con, site, pack)
+            written += write_pack(opened.con, site, pack)
         if site.atlas:
-            written += _write_atlas(con, site, project or project_folder(), progress)
-    finally:
-        con.close()
+            written += _write_atlas(opened.con, site, project or project_folder(), progress)
     return written
 
 
@@ -145,18 +145,14 @@ class Stack:
     texts: Mapping[str, Mapping[str, str]]
     maps: Mapping[str, Sequence[Picture]]
     locators: Mapping[str, Picture]
+    embeds: bool
+    """True when a format takes pictures into its own file; HTML only names them."""
 
-
-@dataclass(frozen=True)
-class Desk:
-    """What a process that lays out needs: the release, opened and read, and the site that it belongs to."""
-
-    con: duckdb.DuckDBPyConnection
-    site: Site
-
-
-_desks: list[Desk] = []
-"""In a process of a pool: its desk."""
+    @property
+    def reads(self) -> list[Path]:
+        """The pictures that have to be there."""
+        pictures = [*(each for drawn in self.maps.values() for each in drawn), *self.locators.values()] if self.embeds else []
+        return [picture.png for picture in pictures]
 
 
 def _stacks(
@@ -165,6 +161,7 @@ def _stacks(
     texts: Mapping[str, Mapping[str, str]],
     drawn: Mapping[str, Sequence[Picture]],
     locators: Mapping[str, Picture],
+    embeds: bool,
 ) -> list[Stack]:
     ordered = sorted(set(areas), key=lambda code: (data.areas[code].gemeente or "", code))
     found: list[Stack] = []
@@ -177,37 +174,21 @@ def _stacks(
                 {code: texts[code] for code in codes if code in texts},
                 {name: drawn[name] for name in within if name in drawn},
                 {code: locators[code] for code in codes if code in locators},
+                embeds,
             )
         )
     return found
 
 
-def _laid_out(stacks: Sequence[Stack], warehouse: Path, con: duckdb.DuckDBPyConnection, site: Site) -> Iterator[list[Path]]:
+def _laid_out(stacks: Sequence[Stack], workers: Crew, formats: Sequence[str]) -> Iterator[list[Path]]:
     """The files of each stack in order; by a pool of processes when the work takes longer than reading the release anew."""
-    seconds = sum(len(stack.codes) for stack in stacks) * sum(SECONDS[name] for name in site.formats)
-    workers = min(os.cpu_count() or 1, len(stacks))
-    if workers < 2 or seconds < POOL_SECONDS:
-        yield from (_lay_out(Desk(con, site), stack) for stack in stacks)
-        return
-    rest = {each.name: getattr(site, each.name) for each in fields(site) if each.name != "data"}  # the data are read anew
-    setting = (os.getpid(), warehouse, site.data.catalog, rest)
-    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_open_desk, initargs=setting) as pool:
-        yield from pool.map(_lay_out_at_desk, stacks)
-
-
-def _open_desk(parent: int, warehouse: Path, catalog: Catalog, rest: Mapping[str, Any]) -> None:
-    _end_with_parent(parent)
-    con = open_warehouse(warehouse)
-    _desks[:] = [Desk(con, Site(data=load_release(con, catalog), **rest))]
-
-
-def _lay_out_at_desk(stack: Stack) -> list[Path]:
-    return _lay_out(_desks[0], stack)
+    seconds = sum(len(stack.codes) for stack in stacks) * sum(SECONDS[name] for name in formats)
+    yield from workers.map(_lay_out, stacks, 1 if seconds < POOL_SECONDS else min(os.cpu_count() or 1, len(stacks)))
 
 
 def _lay_out(desk: Desk, stack: Stack) -> list[Path]:
     site = desk.site
-    batch = load_batch(desk.con, site.data, stack.codes)
+    batch = load_batch(desk.opened.con, site.data, stack.codes)
     written: list[Path] = []
     for code in stack.codes:
         contents = contents_of(build_profile(site.data, batch, code, stack.texts.get(code)), site)
@@ -221,21 +202,19 @@ def _lay_out(desk: Desk, stack: Stack) -> list[Path]:
 class Drawing:
     """What one process draws: the maps of a gemeente (none for areas outside any), and where each of its areas lies."""
 
-    warehouse: Path
-    folder: Path
-    catalog: Catalog
     gemeente: str
     codes: tuple[str, ...]
     release: Release
     html: bool
     pixels: bool
+    reads: tuple[Path, ...] = ()
 
 
 Drawn = tuple[str, Sequence[Picture], dict[str, Picture]]
 
 
 def _draw_all(
-    warehouse: Path, site: Site, formats: Sequence[str], progress: Callable[[str], None]
+    workers: Crew, site: Site, formats: Sequence[str], progress: Callable[[str], None]
 ) -> tuple[dict[str, Sequence[Picture]], dict[str, Picture]]:
     """Maps per gemeente and a locator per area with a boundary; many gemeenten are spread over a process per core."""
     groups: dict[str, list[str]] = {}
@@ -245,9 +224,6 @@ def _draw_all(
     pixels = any(name != "html" for name in formats) or len(groups) <= MOST_PIXELS
     tasks = [
         Drawing(
-            warehouse,
-            site.folder,
-            data.catalog,
             gemeente,
             tuple(code for code in codes if data.areas[code].geometry_year is not None),
             release,
@@ -256,57 +232,41 @@ def _draw_all(
         )
         for gemeente, codes in sorted(groups.items())
     ]
+    processes = 1 if len(tasks) < POOL_FROM else min(os.cpu_count() or 1, len(tasks))
     drawn: dict[str, Sequence[Picture]] = {}
     locators: dict[str, Picture] = {}
-    for number, (gemeente, pictures, places) in enumerate(_spread(tasks), start=1):
+    for number, (gemeente, pictures, places) in enumerate(workers.map(_draw_gemeente, tasks, processes), start=1):
         drawn[gemeente] = pictures
         locators |= places
         progress(f"kaarten: {number} van {len(tasks)} gemeenten")
     return drawn, locators
 
 
-def _spread(tasks: Sequence[Drawing]) -> Iterator[Drawn]:
-    """The drawings in order, by a pool of processes when that pays; each starts anew (spawn), because a fork of a process
-    with threads can hang."""
-    workers = min(os.cpu_count() or 1, len(tasks))
-    if workers < 2 or len(tasks) < POOL_FROM:
-        yield from map(_draw_gemeente, tasks)
-        return
-    context = get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_end_with_parent, initargs=(os.getpid(),)) as pool:
-        yield from pool.map(_draw_gemeente, tasks)
-
-
-def _end_with_parent(parent: int) -> None:
-    """Make this process end when the one that started it is gone: an orphan would go on drawing into a folder of a later run."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.2)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def _draw_gemeente(task: Drawing) -> Drawn:
+def _draw_gemeente(desk: Desk, task: Drawing) -> Drawn:
     from beeld.profiles.map_page import write_map_page
     from beeld.profiles.maps import draw_locator, draw_maps, draw_table_map  # late: matplotlib and geopandas take seconds
 
-    release = task.release
-    with closing(open_warehouse(task.warehouse)) as con:
+    release, folder = task.release, desk.folder
+    with closing(open_warehouse(desk.opened.warehouse)) as con:
         pictures: Sequence[Picture] = ()
         if task.gemeente:
-            out = task.folder / "kaart" / task.gemeente
+            out = folder / "kaart" / task.gemeente
             out.mkdir(parents=True, exist_ok=True)
             pictures = draw_maps(
-                con, task.gemeente, out, catalog=task.catalog, release_id=release.id, example=release.example, pixels=task.pixels
+                con,
+                task.gemeente,
+                out,
+                catalog=desk.opened.catalog,
+                release_id=release.id,
+                example=release.example,
+                pixels=task.pixels,
             )
             table = draw_table_map(con, task.gemeente, out, release_id=release.id, example=release.example, pixels=task.pixels)
             if task.html:
-                write_map_page(con, task.gemeente, out, catalog=task.catalog, release=release, table_map=table)
+                write_map_page(con, task.gemeente, out, catalog=desk.opened.catalog, release=release, table_map=table)
         places: dict[str, Picture] = {}
         for code in task.codes:
-            out = task.folder / "gebied" / code
+            out = folder / "gebied" / code
             out.mkdir(parents=True, exist_ok=True)
             places[code] = draw_locator(con, code, out, release_id=release.id, example=release.example, pixels=task.pixels)
     return task.gemeente, pictures, places

@@ -131,6 +131,14 @@ def code_version(project: Path) -> str:
     return f"{__version__}+{digest.hexdigest()[:8]}"
 
 
+def code_digest() -> str:
+    """A digest of the package's own code and templates, without declarations: who has the same makes the same of a release."""
+    digest = hashlib.sha256()
+    for path in _files(PACKAGE):
+        digest.update(f"{path.relative_to(PACKAGE).as_posix()}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
 def _files(package: Path) -> Iterable[Path]:
     wanted = {".py", ".html", ".css", ".js", ".typ", ".sql", ".yaml"}
     return sorted(p for p in package.rglob("*") if p.suffix in wanted and "_project" not in p.parts)
