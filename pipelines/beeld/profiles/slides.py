@@ -275,7 +275,7 @@ def _ages(deck: Deck, contents: Contents) -> None:
     data = CategoryChartData()
     data.categories = [band.label for band in ages.bands]
     decimals = ages.bands[0].figure.indicator.decimalen
-    data.add_series(f"{here}, {ages.year}", [round(band.cell.value or 0, decimals) for band in ages.bands])
+    data.add_series(f"{here}, {ages.year}", [wording.rounded(band.cell.value or 0, decimals) for band in ages.bands])
     if ages.reference:
         data.add_series(f"{ages.reference}, {ages.year}", [_rounded(band.reference, decimals) for band in ages.bands])
     values = "; ".join(f"{band.label} {wording.show(band.cell, band.figure.indicator)}" for band in ages.bands)
@@ -284,7 +284,7 @@ def _ages(deck: Deck, contents: Contents) -> None:
 
 
 def _rounded(value: float | None, decimals: int) -> float | None:
-    return None if value is None else round(value, decimals)
+    return None if value is None else wording.rounded(value, decimals)
 
 
 def _chart(slide: Any, kind: Any, data: CategoryChartData, words: str, pattern: str) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
+
 from beeld.profiles.model import Area, Cell
 from beeld.transforms.catalog import Indicator
 
 NBSP = "\u00a0"
+EXACT = 1e15
+"""From here on a double has no decimals that are sure."""
 UNTESTED = "grens niet getoetst"
 
 NOUNS = {
@@ -44,10 +49,20 @@ CERTAINTIES = {"stevig": "stevig", "onzeker": "onzeker"}
 LEVELS = {"geen": "geen signaal", "aandacht": "vraagt aandacht", "sterk": "sterk signaal", "kracht": "kracht"}
 
 
+@lru_cache(maxsize=65_536)
+def rounded(value: float, decimals: int) -> float:
+    """The number as it is printed. As a spreadsheet shows it: the fifteen digits that a double is sure of, a half away from zero.
+
+    The workbook holds numbers unrounded, so that any other rule would show one figure in two ways. Never -0.
+    """
+    if not abs(value) < EXACT:
+        return value
+    return float(Decimal(f"{value:.15g}").quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)) + 0.0
+
+
 def dutch(value: float, decimals: int) -> str:
     """The number as it is written in Dutch: a point between thousands, a comma before decimals, never "-0"."""
-    rounded = round(value, decimals) + 0.0
-    return f"{rounded:,.{decimals}f}".replace(",", "#").replace(".", ",").replace("#", ".")
+    return f"{rounded(value, decimals):,.{decimals}f}".replace(",", "#").replace(".", ",").replace("#", ".")
 
 
 def whole_percent(share: float) -> str:

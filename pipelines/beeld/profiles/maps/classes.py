@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beeld.profiles.maps.text import dutch
+from beeld.profiles.wording import rounded
 
 
 def class_bounds(
@@ -43,13 +44,8 @@ def class_bounds(
     return tuple(bound for bound in bounds if numbers[0] < bound <= numbers[-1])
 
 
-def rounded(value: float, decimals: int) -> float:
-    """The value as it is printed, so that a class never contradicts the number beside it."""
-    return float(f"{value:.{decimals}f}") + 0.0
-
-
 def classify(value: float, bounds: Sequence[float], decimals: int) -> int:
-    """Index of the class of a value; a bound belongs to the class above it."""
+    """Index of the class of a value as it is printed; a bound belongs to the class above it."""
     return bisect.bisect_right(bounds, rounded(value, decimals))
 
 

@@ -9,12 +9,13 @@ from typing import Literal
 
 import numpy as np
 
-from beeld.profiles.maps.classes import class_labels, rounded
+from beeld.profiles.maps.classes import class_labels
 from beeld.profiles.maps.figures import Subject
 from beeld.profiles.maps.sheet import Legend
 from beeld.profiles.maps.style import EMPTY, EMPTY_FILL, POLARITY, UNSURE, UNSURE_HATCH, ramp
 from beeld.profiles.maps.table import MapRow, Scale
 from beeld.profiles.maps.text import dutch, listed
+from beeld.profiles.wording import rounded
 
 
 @dataclass(frozen=True)

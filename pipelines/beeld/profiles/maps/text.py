@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from beeld.profiles.wording import rounded
 from beeld.sources.words import plain
 
 
@@ -15,7 +16,7 @@ def clean(text: str, most: int = 120) -> str:
 
 def dutch(value: float, decimals: int) -> str:
     """A number as it is written in Dutch: a comma, a thin space between thousands from 10,000 on, never minus zero."""
-    text = f"{value:.{decimals}f}"
+    text = f"{rounded(value, decimals):.{decimals}f}"
     sign, text = ("-", text[1:]) if text.startswith("-") and text.strip("-0.") else ("", text.lstrip("-"))
     whole, _, rest = text.partition(".")
     if len(whole) > 4:
