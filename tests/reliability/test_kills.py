@@ -49,38 +49,47 @@ def test_sigkill_at_random_moments_of_a_refresh(
     with ThreadPoolExecutor(len(forks)) as pool:
         lots = [shares[start :: len(forks)] for start in range(len(forks))]
         homes = [copy_home(small_template, tmp_path / str(number)) for number in range(len(forks))]
-        ended = list(
-            pool.map(lambda job: kill_many(*job, example_data, example_project_folder), zip(forks, homes, lots, strict=True))
-        )
-    killed = [status for lot in ended for status in lot]
-    assert len(killed) == kills
-    assert killed.count(-signal.SIGKILL) >= kills * 0.8, "the moments lie within the run"
+        jobs = zip(forks, homes, lots, strict=True)
+        late = list(pool.map(lambda job: kill_many(*job, example_data, example_project_folder), jobs))
+    print(f"{kills} refreshes killed, {sum(late)} more had ended before: 0 mixed, 0 lost, 0 mended by hand")
 
 
-def kill_many(fork: ForkServer, home: Path, shares: list[float], data: Path, project: Path) -> list[int]:
-    """Kill a refresh at each share of its duration; after each kill look, and let the next refresh finish."""
-    ended: list[int] = []
+def kill_many(fork: ForkServer, home: Path, shares: list[float], data: Path, project: Path) -> int:
+    """Kill a refresh at each share of its duration; after each kill look, and let the next refresh finish.
+
+    Returns how many refreshes had ended before they could be killed; for each of them another one is killed, earlier.
+    """
+    late = 0
     with LoopbackServer(data) as server:
         settings = example_settings(project, server.environment, home)
-        started = time.monotonic()
-        assert fork.run(**order(home, project, server)) == 0
-        duration = time.monotonic() - started
-        for number, share in enumerate(shares):
+        duration = timed(fork, home, project, server)
+        todo = list(shares)
+        while todo:
+            share = todo.pop()
             before = complete(settings)
-            server.set_modified("50090NED", f"{date(2027, 1, 1) + timedelta(days=number)}T02:00:00")
+            server.set_modified("50090NED", f"{date(2027, 1, 1) + timedelta(days=len(shares) - len(todo) + late)}T02:00:00")
             process = fork.start(**order(home, project, server))
             time.sleep(share * duration)
             kill(process)
-            ended.append(fork.ended())
+            if fork.ended() != -signal.SIGKILL:
+                late += 1
+                todo.append(share * 0.9)
+                assert late <= len(shares), "the moments lie within the run"
             after = complete(settings)
-            started = time.monotonic()
-            assert fork.run(**order(home, project, server)) == 0
+            spent = timed(fork, home, project, server)
             if after == before:
-                duration = (duration + time.monotonic() - started) / 2
+                duration = (duration + spent) / 2
             assert complete(settings) != before
             assert (settings.releases / before).is_dir()
             no_litter(home)
-    return ended
+    return late
+
+
+def timed(fork: ForkServer, home: Path, project: Path, server: LoopbackServer) -> float:
+    """Seconds that a refresh takes that is left in peace; it succeeds."""
+    started = time.monotonic()
+    assert fork.run(**order(home, project, server)) == 0
+    return time.monotonic() - started
 
 
 def kill(process: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -43,10 +44,16 @@ class _UniqueKeys(yaml.CSafeLoader):
         return super().construct_mapping(node, deep)
 
 
+@lru_cache(maxsize=64)
+def _parsed(text: str) -> Any:
+    """What the text says, parsed once per process: a daemon reads the same declarations at every tick. Nobody changes it."""
+    return _UniqueKeys(text).get_single_data()
+
+
 def read_yaml(path: Path) -> Any:
     """The content of one YAML file; UsageError with file and line when it is not YAML."""
     try:
-        return _UniqueKeys(path.read_text(encoding="utf-8")).get_single_data()
+        return _parsed(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"not readable as YAML: {error}", where=str(path), todo="Mend the file") from error
 

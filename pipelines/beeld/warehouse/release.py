@@ -33,6 +33,8 @@ from beeld.warehouse.read import POINTER_FILE, current_id
 
 MANIFEST = "manifest.json"
 ORDER_FILE = "volgorde.txt"
+FEW = 200
+"""Files that are synced one by one."""
 NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS})
 """What a disk answers that knows no links, such as a share of Windows."""
 ORDER = {
@@ -110,19 +112,22 @@ def write_release(build: duckdb.DuckDBPyConnection, folder: Path, release_id: st
     target = folder / f"{release_id}.duckdb"
     row = build.execute("select current_database()").fetchone()
     source = row[0] if row else "memory"
-    build.execute(f"attach '{str(target).replace(chr(39), chr(39) * 2)}' as uitgave")
+    build.execute(f"attach {literal(str(target))} as uitgave")
     build.execute("use uitgave")
+    build.begin()  # one transaction: the disk is waited for once, not after each of five hundred statements
     create_schema(build, project)
     for table in PUBLIC_TABLES:
         columns = ", ".join(f'"{row[0]}"' for row in build.execute(f'describe uitgave."{table}"').fetchall())
         build.execute(f'insert into uitgave."{table}" select {columns} from "{source}".main."{table}" order by {ORDER[table]}')
+    create_profile_view(build, catalog)
+    build.commit()
+    build.execute("checkpoint uitgave")
+    for table in PUBLIC_TABLES:
         parquet = literal(str(folder / "parquet" / f"{table}.parquet"))
-        shown = columns.replace('"geometrie",', 'ST_AsWKB("geometrie") as geometrie,') if table == "gebied" else columns
+        shown = "* replace (ST_AsWKB(geometrie) as geometrie)" if table == "gebied" else "*"
         # the table was written in its order and is read in that order; sorting it again would cost as much as the rest
         build.execute(f'copy (select {shown} from uitgave."{table}") to {parquet} (format parquet)')
-    create_profile_view(build, catalog)
     build.execute(f'use "{source}".main')
-    build.execute("checkpoint uitgave")
     build.execute("detach uitgave")
     (folder / "beeld.duckdb").symlink_to(target.name)
 
@@ -144,10 +149,10 @@ def publish(settings: Settings, folder: Path, release_id: str) -> Path:
     """Move a complete release to `releases/` and switch `current` to it; returns its folder."""
     if any(folder.glob("*.wal")):
         raise Damaged("the warehouse was not closed properly", where=str(folder), kept="The last release stands")
-    for path in folder.rglob("*"):
-        if path.is_file() and not path.is_symlink():
-            path.chmod(0o444)
-    os.sync()  # all of it at once: one by one, the pages of a country take minutes
+    files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+    for path in files:
+        path.chmod(0o444)
+    _keep(files, folder)
     settings.releases.mkdir(parents=True, exist_ok=True)
     target, aside = settings.releases / release_id, folder.with_name(f"{release_id}.oud")
     if (
@@ -161,6 +166,16 @@ def publish(settings: Settings, folder: Path, release_id: str) -> Path:
     sync(settings.releases)
     switch(settings, release_id)
     return target
+
+
+def _keep(files: Sequence[Path], folder: Path) -> None:
+    """Everything of a release is on the disk. A few files one by one, so that nobody waits for what other programs write; the
+    pages of a country all at once, because one by one they take minutes."""
+    if len(files) > FEW:
+        os.sync()
+        return
+    for path in (*files, *{path.parent for path in files}, folder):
+        sync(path)
 
 
 def switch(settings: Settings, release_id: str) -> None:
