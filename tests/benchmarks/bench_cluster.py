@@ -60,9 +60,9 @@ class Country:
         return time.monotonic() - began
 
 
-def country(folder: Path, gemeenten: int, areas: int) -> Country:
+def country(folder: Path, gemeenten: int, areas: int, buurten: int = BUURTEN) -> Country:
     """A release without pages, and of so many gemeenten so many areas each (the gemeente itself and its wijken first)."""
-    generate(folder / "land", buurten=BUURTEN)
+    generate(folder / "land", buurten=buurten)
     project = example_project(ROOT, folder / "project", folder / "land")
     with LoopbackServer(folder / "land") as server:
         settings = example_settings(project, server.environment, folder / "data")
@@ -98,10 +98,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--gemeenten", type=int, default=20)
     parser.add_argument("--areas", type=int, default=8, help="areas of each gemeente")
+    parser.add_argument("--buurten", type=int, default=BUURTEN, help="of the generated country")
     asked = parser.parse_args()
     with TemporaryDirectory() as place:
         folder = Path(place)
-        made = country(folder, asked.gemeenten, asked.areas)
+        made = country(folder, asked.gemeenten, asked.areas, asked.buurten)
         print(f"{platform.system()}, {os.cpu_count()} cores, Python {platform.python_version()}; ", end="")
         print(f"{asked.gemeenten} gemeenten, {len(made.areas)} areas, HTML with maps as SVG and PNG\n")
         print(

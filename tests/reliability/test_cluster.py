@@ -225,11 +225,13 @@ def test_paths_move_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_pictures_that_are_there_travel_with_a_stack(tmp_path: Path) -> None:
-    """Whatever the format: a page links the PNG that it finds, and a site without PNG has none to send."""
+    """Whole for a format that takes them in, else only that they are there: a page links the PNG that it finds."""
     (tmp_path / "a.png").touch()
     pictures = [MapPicture(key, "theme", key, "", "", tmp_path / f"{key}.svg", tmp_path / f"{key}.png") for key in ("a", "b")]
-    assert render.Stack(("x",), {}, {"GM": pictures}, {}).reads == [tmp_path / "a.png"]
-    assert render.Stack(("x",), {}, {}, {"x": pictures[0]}).reads == [tmp_path / "a.png"]
+    for given in (({"GM": pictures}, {}), ({}, {"x": pictures[0]})):
+        embedding, linking = (render.Stack(("x",), {}, *given, embeds) for embeds in (True, False))
+        assert (embedding.reads, embedding.finds) == ([tmp_path / "a.png"], [])
+        assert (linking.reads, linking.finds) == ([], [tmp_path / "a.png"])
 
 
 @pytest.mark.parametrize("path", ["../x", "/x", "gebied/../../x"])

@@ -43,6 +43,8 @@ POOL_FROM = 3
 """Gemeenten from which a pool of processes draws faster than this process alone; starting one takes about three seconds."""
 MOST_PIXELS = 20
 """Up to this many gemeenten pages offer their maps as PNG too; in a larger site those would be more bytes than all else."""
+EMBEDDING = frozenset({"pdf", "pptx"})
+"""Formats that take the drawn maps into their own files."""
 FONTS = ("SourceSansPro-Regular.ttf", "SourceSansPro-It.ttf", "SourceSansPro-Semibold.ttf", "LICENSE.txt")
 LANGUAGES = ("nl",)
 
@@ -112,7 +114,7 @@ def render_site(
         written: list[Path] = []
         with crew(Desk(opened, given_of(site)), cluster) as workers:
             drawn, locators = _draw_all(workers, site, formats, progress) if maps else ({}, {})
-            stacks = _stacks(data, areas, texts or {}, drawn, locators)
+            stacks = _stacks(data, areas, texts or {}, drawn, locators, not EMBEDDING.isdisjoint(formats))
             for number, files in enumerate(_laid_out(stacks, workers, formats), start=1):
                 written += files
                 progress(f"profielen: {sum(len(stack.codes) for stack in stacks[:number])} van {len(set(areas))}")
@@ -143,10 +145,21 @@ class Stack:
     texts: Mapping[str, Mapping[str, str]]
     maps: Mapping[str, Sequence[Picture]]
     locators: Mapping[str, Picture]
+    embeds: bool
+    """True when a format takes pictures into its own file; a page only looks whether they are there, and links them."""
 
     @property
     def reads(self) -> list[Path]:
-        """The pictures that PDF and slides take in; a page looks whether they are there, and links them."""
+        """The pictures that are taken in."""
+        return self._pictures if self.embeds else []
+
+    @property
+    def finds(self) -> list[Path]:
+        """The pictures that are linked."""
+        return [] if self.embeds else self._pictures
+
+    @property
+    def _pictures(self) -> list[Path]:
         pictures = [*(each for drawn in self.maps.values() for each in drawn), *self.locators.values()]
         return [picture.png for picture in pictures if picture.png.is_file()]
 
@@ -157,6 +170,7 @@ def _stacks(
     texts: Mapping[str, Mapping[str, str]],
     drawn: Mapping[str, Sequence[Picture]],
     locators: Mapping[str, Picture],
+    embeds: bool,
 ) -> list[Stack]:
     ordered = sorted(set(areas), key=lambda code: (data.areas[code].gemeente or "", code))
     found: list[Stack] = []
@@ -169,6 +183,7 @@ def _stacks(
                 {code: texts[code] for code in codes if code in texts},
                 {name: drawn[name] for name in within if name in drawn},
                 {code: locators[code] for code in codes if code in locators},
+                embeds,
             )
         )
     return found
@@ -202,6 +217,7 @@ class Drawing:
     html: bool
     pixels: bool
     reads: tuple[Path, ...] = ()
+    finds: tuple[Path, ...] = ()
 
 
 Drawn = tuple[str, Sequence[Picture], dict[str, Picture]]
