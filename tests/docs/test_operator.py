@@ -168,7 +168,7 @@ class Instruction:
     rest: str
 
 
-KNOWN = {"FROM", "COPY", "RUN", "ENV", "WORKDIR", "VOLUME", "USER", "EXPOSE", "STOPSIGNAL", "ENTRYPOINT", "CMD"}
+KNOWN = {"FROM", "ARG", "COPY", "RUN", "ENV", "WORKDIR", "VOLUME", "USER", "EXPOSE", "STOPSIGNAL", "ENTRYPOINT", "CMD"}
 
 
 def instructions(text: str) -> list[Instruction]:
@@ -191,8 +191,10 @@ def test_container_file() -> None:
         assert subprocess.run(["sh", "-n", "-c", one.rest]).returncode == 0, one.rest
         assert "pip install" not in one.rest or "--require-hashes" in one.rest or "--no-index" in one.rest
     for one in (one for one in made if one.word == "COPY" and "--from" not in one.rest):
-        source = one.rest.split()[0]
-        assert (ROOT / source).exists() or source == "dist/*.whl"
+        for source in one.rest.split()[:-1]:
+            assert (ROOT / source).exists() or source == "dist/*.whl"
+    for one in (one for one in made if one.word == "ARG"):
+        assert (ROOT / one.rest.partition("=")[2]).exists()
     values = {one.word: one.rest for one in last}
     assert values["USER"] not in ("0", "root")
     (entry,), (command, *options) = json.loads(values["ENTRYPOINT"]), json.loads(values["CMD"])

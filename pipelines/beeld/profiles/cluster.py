@@ -154,8 +154,9 @@ class There:
             yield answer
 
     def _give(self, function: Callable[[Desk, J], R], job: J) -> Any:
-        reads = {path.relative_to(self.folder).as_posix(): path.read_bytes() for path in job.reads}
-        return self._asked(lambda: self.client.submit(do, self.name, function, job, self.folder, reads, pure=False))
+        present = {path.relative_to(self.folder).as_posix(): b"" for path in job.finds}
+        present |= {path.relative_to(self.folder).as_posix(): path.read_bytes() for path in job.reads}
+        return self._asked(lambda: self.client.submit(do, self.name, function, job, self.folder, present, pure=False))
 
     def _answer(self, future: Any) -> Any:
         while True:
@@ -240,7 +241,7 @@ class Bench(distributed.WorkerPlugin):
 
 
 def do(
-    name: str, function: Callable[[Desk, J], R], job: J, folder: Path, reads: Mapping[str, bytes]
+    name: str, function: Callable[[Desk, J], R], job: J, folder: Path, present: Mapping[str, bytes]
 ) -> tuple[R, dict[str, bytes]]:
     """Do one job at a worker: its answer, with paths in the caller's `folder`, and what it wrote by path in that folder."""
     bench: Bench = distributed.get_worker().plugins[name]  # type: ignore[assignment]
@@ -249,11 +250,11 @@ def do(
             raise bench.refused()
         with tempfile.TemporaryDirectory(dir=bench.folder) as place:
             here = Path(place)
-            write(reads, here)
+            write(present, here)
             desk = Desk(bench.opened, {**bench.given, "folder": here})
             answer: R = moved(function(desk, moved(job, folder, here)), here, folder)
             made = {path.relative_to(here).as_posix(): path for path in sorted(here.rglob("*")) if path.is_file()}
-            return answer, {path: file.read_bytes() for path, file in made.items() if path not in reads}
+            return answer, {path: file.read_bytes() for path, file in made.items() if path not in present}
 
 
 def write(files: Mapping[str, bytes], folder: Path) -> None:

@@ -146,13 +146,22 @@ class Stack:
     maps: Mapping[str, Sequence[Picture]]
     locators: Mapping[str, Picture]
     embeds: bool
-    """True when a format takes pictures into its own file; HTML only names them."""
+    """True when a format takes pictures into its own file; a page only looks whether they are there, and links them."""
 
     @property
     def reads(self) -> list[Path]:
-        """The pictures that have to be there."""
-        pictures = [*(each for drawn in self.maps.values() for each in drawn), *self.locators.values()] if self.embeds else []
-        return [picture.png for picture in pictures]
+        """The pictures that are taken in."""
+        return self._pictures if self.embeds else []
+
+    @property
+    def finds(self) -> list[Path]:
+        """The pictures that are linked."""
+        return [] if self.embeds else self._pictures
+
+    @property
+    def _pictures(self) -> list[Path]:
+        pictures = [*(each for drawn in self.maps.values() for each in drawn), *self.locators.values()]
+        return [picture.png for picture in pictures if picture.png.is_file()]
 
 
 def _stacks(
@@ -208,6 +217,7 @@ class Drawing:
     html: bool
     pixels: bool
     reads: tuple[Path, ...] = ()
+    finds: tuple[Path, ...] = ()
 
 
 Drawn = tuple[str, Sequence[Picture], dict[str, Picture]]

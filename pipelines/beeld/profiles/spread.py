@@ -71,7 +71,12 @@ class Job(Protocol):
 
     @property
     def reads(self) -> Sequence[Path]:
-        """The files of the site that have to be there: those that earlier jobs wrote."""
+        """The files of the site that it reads: those that earlier jobs wrote."""
+        ...
+
+    @property
+    def finds(self) -> Sequence[Path]:
+        """The files of the site of which it only sees that they are there."""
         ...
 
 
