@@ -39,6 +39,7 @@ CHART_STYLE = (
     "text{font:11px 'Source Sans Pro','DejaVu Sans';fill:#1e2a33}.as{font-size:9px;fill:#4d5a63}"
     ".staaf{fill:#0b556b}.streep{stroke:#5b3a73;stroke-width:2;fill:none}.lijn{stroke:#cfc6b6;fill:none}"
     ".merk{stroke:#4d5a63;stroke-width:1.2;fill:none}.band{fill:#cfc6b6}.kern{fill:#8f9aa1}"
+    ".strook text,.punten text{text-anchor:end}.strook .as{text-anchor:start}.strook .eind{text-anchor:end}"
     ".midden{stroke:#1e2a33;stroke-width:1.4;fill:none}.stip{fill:#5b3a73;stroke:#fff;stroke-width:1.2}"
     ".ander{fill:#fff;stroke:#4d5a63;stroke-width:1.5}.lijntje circle{fill:#1e2a33}.los{fill:#fff!important;stroke:#1e2a33}"
 )

@@ -303,7 +303,7 @@ def _draw_gemeente(task: Drawing) -> Drawn:
             )
             table = draw_table_map(con, task.gemeente, out, release_id=release.id, example=release.example, pixels=task.pixels)
             if task.html:
-                write_map_page(con, task.gemeente, out, catalog=task.catalog, release=release, table_map=table)
+                write_map_page(con, task.gemeente, out, catalog=task.catalog, release=release, table_map=table, pictures=pictures)
         places: dict[str, Picture] = {}
         for code in task.codes:
             out = task.folder / "gebied" / code
