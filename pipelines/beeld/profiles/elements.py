@@ -24,6 +24,9 @@ from beeld.profiles.text import Number, Place, Sentence
 from beeld.profiles.timeline import WORDS, Line
 from beeld.transforms.catalog import Indicator
 
+ESTIMATED = frozenset({"modelschatting", "steekproef"})
+"""Kinds whose badge looks different."""
+
 
 def safe(html: str) -> Markup:
     """`html` as it stands. Callers have escaped every part of it that comes from outside."""
@@ -46,8 +49,8 @@ def _quoted(value: str) -> str:
 
 def number(cell: Cell, indicator: Indicator, *, unit: bool = False) -> Markup:
     """A figure as an element."""
-    shape = "getal" if cell.value is not None else "leeg"
-    return safe(f'<span class="{shape}" {attributes(cell)}>{_quoted(wording.show(cell, indicator, unit=unit))}</span>')
+    where = attributes(cell) or 'class="leeg"'  # what its data say needs no class: a page has a thousand of these
+    return safe(f"<span {where}>{_quoted(wording.show(cell, indicator, unit=unit))}</span>")
 
 
 def sentence(line: Sentence, linked: Set[str] = frozenset()) -> Markup:
@@ -73,15 +76,20 @@ def address(folder: Path, path: Path) -> str:
     return quote(os.path.relpath(path, folder).replace(os.sep, "/"))
 
 
-def rows(found: Iterable[FigureLine], here: str) -> Markup:
-    """Figures as rows of a table; `here` is the head of the column of the area itself."""
-    return safe("".join(_row(line, here) for line in found))
+def heads(names: Iterable[str]) -> Markup:
+    """The heads of the columns of figures, last one first, as CSS properties: on a phone each cell shows its head."""
+    return safe(";".join(f"--kop{number}:{css_string(name)}" for number, name in enumerate(names, start=1)))
 
 
-def _row(line: FigureLine, here: str) -> str:
+def rows(found: Iterable[FigureLine]) -> Markup:
+    """Figures as rows of a table."""
+    return safe("".join(_row(line) for line in found))
+
+
+def _row(line: FigureLine) -> str:
     cell, indicator = line.figure.cell, line.figure.indicator
     parts = [f'<tr><th scope="row">{_head(line.head)}</th>']
-    parts.append(f'<td class="eigen" data-kop="{here}">{number(cell, indicator)}')
+    parts.append(f'<td class="eigen">{number(cell, indicator)}')
     if line.interval:
         bounds = f'data-ondergrens="{cell.lower!r}" data-bovengrens="{cell.upper!r}"'
         parts.append(f' <small class="marge" {bounds}>{line.interval}</small>')
@@ -89,9 +97,9 @@ def _row(line: FigureLine, here: str) -> str:
         parts.append(f' <small class="merkteken">{line.finding}</small>')
     if line.reason:
         parts.append(f' <small class="reden">{_quoted(line.reason)}</small>')
-    parts += [f'</td><td data-kop="{head}">{number(other, indicator)}' for head, other in line.beside]
+    parts += [f"</td><td>{number(other, indicator)}" for _, other in line.beside]
     meta = _meta(line.year, indicator.soort, line.badges)
-    parts.append(f'</td><td data-kop="Jaar en soort"><span>{meta}</span></td></tr>\n')
+    parts.append(f"</td><td><span>{meta}</span></td></tr>\n")
     return "".join(parts)
 
 
@@ -105,16 +113,15 @@ def _head(head: Head) -> Markup:
 @lru_cache(maxsize=1024)
 def _meta(year: str, kind: str, badges: tuple[str, ...]) -> Markup:
     """Year, kind and warnings of a figure."""
-    spans = [f'<span class="soort soort-{kind}">{badge}</span>' for badge in badges]
+    shape = "soort soort-geschat" if kind in ESTIMATED else "soort"
+    spans = [f'<span class="{shape}">{badge}</span>' for badge in badges]
     return safe(f"{year} {' '.join(spans)}")
 
 
 @lru_cache(maxsize=4096)
 def origin(line: Origin) -> Markup:
-    """Where a figure comes from, as a row; the same for most areas."""
-    row = "".join(f"<td>{escape(cell)}</td>" for cell in (line.year, line.kind, line.publisher, line.table)) + "".join(
-        f'<td class="kolom">{escape(cell)}</td>' for cell in (line.column, line.sha)
-    )
+    """Where a figure comes from, as a row below its delivery; the same for most areas."""
+    row = "".join(f"<td>{escape(cell)}</td>" for cell in (line.year, line.kind, line.column))
     link = f'<a href="../../methode/{escape(line.indicator)}.html">{escape(line.title)}</a>'
     return safe(f'<tr><th scope="row">{link}</th>{row}</tr>')
 
@@ -134,10 +141,9 @@ def _dated(cell: Cell | None, indicator: Indicator) -> Markup:
 def revised(line: RevisedLine) -> Markup:
     """A figure that is not that of the edition before, as a row. What it was is no figure of this edition: it has no data."""
     row = line.row
-    shape = "getal" if row.new is not None else "leeg"
-    data = "" if line.cell is None else f" {attributes(line.cell)}"
+    data = (line.cell and attributes(line.cell)) or f'class="{"getal" if row.new is not None else "leeg"}"'
     head = f'<th scope="row">{escape(line.title)} <small>{escape(line.about)}</small></th><td>{row.year}</td>'
-    cells = f'<td>{escape(line.was)}</td><td><span class="{shape}"{data}>{escape(line.now)}</span></td>'
+    cells = f"<td>{escape(line.was)}</td><td><span {data}>{escape(line.now)}</span></td>"
     return safe(f"<tr>{head}{cells}<td>{escape(row.kind)}: {escape(row.cause)}</td></tr>\n")
 
 

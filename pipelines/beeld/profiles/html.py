@@ -20,7 +20,7 @@ from markupsafe import Markup
 from beeld.profiles import editions, elements, list_words, method, svg, wording
 from beeld.profiles.contents import Contents
 from beeld.profiles.elements import address
-from beeld.profiles.lines import DIRECTIONS
+from beeld.profiles.lines import DIRECTIONS, deliveries
 from beeld.profiles.model import Area, Figure
 from beeld.profiles.site import Picture, Site, file_name
 from beeld.profiles.wording import first_upper
@@ -48,6 +48,11 @@ def finder() -> Script:
     return Script(elements.safe((TEMPLATES / "zoeken.js").read_text(encoding="utf-8")))
 
 
+def figure_key(picture: Picture) -> str:
+    """What a map is of, as the page beside the maps calls it."""
+    return picture.key.removesuffix("-nl").removesuffix("-gemeente")
+
+
 @cache
 def environment() -> Environment:
     """The templates; undefined names are errors."""
@@ -59,6 +64,7 @@ def environment() -> Environment:
         "sentence": elements.sentence,
         "css_string": elements.css_string,
         "figure_rows": elements.rows,
+        "column_heads": elements.heads,
         "origin": elements.origin,
         "years_row": elements.years_row,
         "outcomes": elements.outcomes,
@@ -78,6 +84,8 @@ def environment() -> Environment:
         "noun": wording.noun,
         "line_legend": svg.line_legend(),
         "file_name": file_name,
+        "figure_key": figure_key,
+        "deliveries": deliveries,
     }
     cast("dict[str, Any]", env.globals).update(shared)
     return env
@@ -121,6 +129,7 @@ def area_page(contents: Contents, site: Site, folder: Path, maps: Sequence[Pictu
             cover=contents.cover,
             area=area,
             here=first_upper(wording.noun(area)),
+            columns=[first_upper(wording.definite(parent)) for parent in contents.profile.parents],
             root="../../",
             maps=maps,
             cards=_cards(contents),

@@ -107,6 +107,14 @@ def badges(kind: str, provisional: bool, reliable: bool | None, stale: bool) -> 
     return (wording.KINDS[kind], *(word for word, holds in states if holds))
 
 
+def deliveries(origins: Iterable[Origin]) -> dict[tuple[str, str, str], list[Origin]]:
+    """Figures by the delivery that they are from: publisher, table and its mark, in the order in which they first came."""
+    found: dict[tuple[str, str, str], list[Origin]] = {}
+    for each in origins:
+        found.setdefault((each.publisher, each.table, each.sha), []).append(each)
+    return found
+
+
 def origin(figure: Figure, catalog: Catalog) -> Origin:
     """Source, table, column, year and delivery of a figure."""
     source = catalog.sources[figure.indicator.bron]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import duckdb
 
+from beeld.profiles.elements import address
 from beeld.profiles.html import environment
 from beeld.profiles.maps.numbers import read_numbers
 from beeld.profiles.model import Release
@@ -16,9 +19,19 @@ NAME = "cijfers.html"
 
 
 def write_map_page(
-    con: duckdb.DuckDBPyConnection, gemeente: str, folder: Path, *, catalog: Catalog, release: Release, table_map: Picture | None
+    con: duckdb.DuckDBPyConnection,
+    gemeente: str,
+    folder: Path,
+    *,
+    catalog: Catalog,
+    release: Release,
+    table_map: Picture | None,
+    pictures: Sequence[Picture] = (),
 ) -> Path | None:
-    """Write the page into `folder` (two levels below the site); None for a gemeente without maps."""
+    """Write the page into `folder` (two levels below the site); None for a gemeente without maps.
+
+    The pages of its areas share the maps of single figures that stand here.
+    """
     numbers = read_numbers(con, gemeente, catalog)
     if not numbers.tables:
         return None
@@ -32,6 +45,8 @@ def write_map_page(
             release=release,
             root="../../",
             themes=frozenset(catalog.themes),
+            maps=pictures,
+            link=partial(address, folder),
             table_map=table_map.svg.name if table_map else "",
         )
     )

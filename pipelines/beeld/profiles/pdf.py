@@ -21,7 +21,7 @@ from beeld.errors import BeeldError
 from beeld.profiles import svg, wording
 from beeld.profiles.contents import Contents, Section
 from beeld.profiles.editions import RevisedLine
-from beeld.profiles.lines import DIRECTIONS, FigureLine
+from beeld.profiles.lines import DIRECTIONS, FigureLine, deliveries
 from beeld.profiles.people import GroupLine
 from beeld.profiles.site import FILES, Picture, Site
 from beeld.profiles.text import Note, Number, Sentence
@@ -39,6 +39,7 @@ CHART_STYLE = (
     "text{font:11px 'Source Sans Pro','DejaVu Sans';fill:#1e2a33}.as{font-size:9px;fill:#4d5a63}"
     ".staaf{fill:#0b556b}.streep{stroke:#5b3a73;stroke-width:2;fill:none}.lijn{stroke:#cfc6b6;fill:none}"
     ".merk{stroke:#4d5a63;stroke-width:1.2;fill:none}.band{fill:#cfc6b6}.kern{fill:#8f9aa1}"
+    ".strook text,.punten text{text-anchor:end}.strook .as{text-anchor:start}.strook .eind{text-anchor:end}"
     ".midden{stroke:#1e2a33;stroke-width:1.4;fill:none}.stip{fill:#5b3a73;stroke:#fff;stroke-width:1.2}"
     ".ander{fill:#fff;stroke:#4d5a63;stroke-width:1.5}.lijntje circle{fill:#1e2a33}.los{fill:#fff!important;stroke:#1e2a33}"
 )
@@ -184,8 +185,8 @@ COMPARE = (
     " die zijn niet gemaakt om gebieden naast elkaar te zetten."
 )
 SOURCES = (
-    "Van elk cijfer staat hier waar het vandaan komt. De laatste kolom wijst de bewaarde levering aan. Klopt er iets niet? Meld"
-    " het bij de organisatie die u dit profiel gaf, en noem de editie, het gebied en het cijfer."
+    "Van elk cijfer staat hier waar het vandaan komt. De code achter levering wijst de bewaarde levering aan. Klopt er iets niet?"
+    " Meld het bij de organisatie die u dit profiel gaf, en noem de editie, het gebied en het cijfer."
 )
 MAPS_ELSEWHERE = "De kaarten per thema staan in het profiel van de gemeente en op de webbladzijde."
 YEARS = (
@@ -357,11 +358,15 @@ def _note(note: Note) -> dict[str, Any]:
 
 
 def _origins(contents: Contents) -> list[dict[str, Any]]:
-    """Where figures come from, by publisher in the order in which they first came."""
-    groups: dict[str, list[list[str]]] = {}
-    for each in contents.origins:
-        groups.setdefault(each.publisher, []).append([each.title, each.year, each.kind, each.table, each.column, each.sha])
-    return [{"bron": publisher, "rijen": rows} for publisher, rows in groups.items()]
+    """Where figures come from, by delivery in the order in which they first came."""
+    return [
+        {
+            "bron": publisher,
+            "levering": "geen tabel" if table == "–" else f"tabel {table}, levering {sha}",
+            "rijen": [[each.title, f"{each.year} {each.kind}", each.column] for each in origins],
+        }
+        for (publisher, table, sha), origins in deliveries(contents.origins).items()
+    ]
 
 
 def _drawn(contents: Contents, maps: Sequence[Picture]) -> list[Picture]:

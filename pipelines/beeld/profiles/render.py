@@ -273,7 +273,8 @@ def _draw_gemeente(desk: Desk, task: Drawing) -> Drawn:
             )
             table = draw_table_map(con, task.gemeente, out, release_id=release.id, example=release.example, pixels=task.pixels)
             if task.html:
-                write_map_page(con, task.gemeente, out, catalog=desk.opened.catalog, release=release, table_map=table)
+                catalog = desk.opened.catalog
+                write_map_page(con, task.gemeente, out, catalog=catalog, release=release, table_map=table, pictures=pictures)
         places: dict[str, Picture] = {}
         for code in task.codes:
             out = folder / "gebied" / code

@@ -35,10 +35,10 @@ def age_bars(ages: Ages, *, title: str) -> Markup:
         y = 4 + row * BAR_HEIGHT
         length = (bar.cell.value or 0.0) / top * 190
         parts.append(f'<text x="{left - 6}" y="{y + 13}" text-anchor="end">{escape(bar.label)}</text>')
-        parts.append(f'<rect class="staaf" x="{left}" y="{y + 2}" width="{length:.1f}" height="15"/>')
+        parts.append(f'<rect class="staaf" x="{left}" y="{y + 2}" width="{_n(length)}" height="15"/>')
         if bar.reference is not None:
             x = left + bar.reference / top * 190
-            parts.append(f'<path class="streep" d="M{x:.1f} {y}v19"/>')
+            parts.append(f'<path class="streep" d="M{_n(x)} {y}v19"/>')
         shown = escape(show(bar.cell, bar.figure.indicator))
         parts.append(f'<text x="{width - 2}" y="{y + 13}" text-anchor="end" {attributes(bar.cell)}>{shown}</text>')
     if not reference_name:
@@ -61,10 +61,10 @@ def position_strip(figure: Figure, area_noun: str, gemeente_label: str, kind_plu
     scale = (STRIP_WIDTH - LEFT - 10) / ((high - low) or 1.0)
     for row, (label, spread) in enumerate(rows):
         parts.append(_strip_row(11 + 22 * row, label, spread, low, scale))
-        parts.append(f'<circle class="stip" cx="{LEFT + (value - low) * scale:.1f}" cy="{11 + 22 * row}" r="5"/>')
+        parts.append(f'<circle class="stip" cx="{_n(LEFT + (value - low) * scale)}" cy="{11 + 22 * row}" r="5"/>')
     bottom = 22 * len(rows) + 11
     parts.append(f'<text class="as" x="{LEFT}" y="{bottom}">lager</text>')
-    parts.append(f'<text class="as" x="{STRIP_WIDTH - 10}" y="{bottom}" text-anchor="end">hoger</text></svg>')
+    parts.append(f'<text class="as eind" x="{STRIP_WIDTH - 10}" y="{bottom}">hoger</text></svg>')
     return safe("".join(parts))
 
 
@@ -84,15 +84,15 @@ def _spreads(figure: Figure, gemeente_label: str) -> list[tuple[str, Spread]]:
 def _strip_row(y: int, label: str, spread: Spread, low: float, scale: float) -> str:
     x = [LEFT + (point - low) * scale for point in spread.points]
     short = label if len(label) <= 14 else f"{label[:13]}…"
-    parts = [f'<text x="{LEFT - 8}" y="{y + 4}" text-anchor="end">{escape(short)}</text>']
+    parts = [f'<text x="{LEFT - 8}" y="{y + 4}">{escape(short)}</text>']
     if spread.ticks:
         parts.append(f'<path class="lijn" d="M{LEFT} {y}H{STRIP_WIDTH - 10}"/>')
-        marks = "".join(f"M{LEFT + (tick - low) * scale:.1f} {y - 6}v12" for tick in spread.ticks)
+        marks = "".join(f"M{x} {y - 6}v12" for x in dict.fromkeys(round(LEFT + (tick - low) * scale) for tick in spread.ticks))
         parts.append(f'<path class="merk" d="{marks}"/>')
     else:
-        parts.append(f'<path class="band" d="M{x[0]:.1f} {y - 3}H{x[4]:.1f}v6H{x[0]:.1f}z"/>')
-        parts.append(f'<path class="kern" d="M{x[1]:.1f} {y - 6}H{x[3]:.1f}v12H{x[1]:.1f}z"/>')
-        parts.append(f'<path class="midden" d="M{x[2]:.1f} {y - 8}v16"/>')
+        parts.append(f'<path class="band" d="M{_n(x[0])} {y - 3}H{_n(x[4])}v6H{_n(x[0])}z"/>')
+        parts.append(f'<path class="kern" d="M{_n(x[1])} {y - 6}H{_n(x[3])}v12H{_n(x[1])}z"/>')
+        parts.append(f'<path class="midden" d="M{_n(x[2])} {y - 8}v16"/>')
     return "".join(parts)
 
 
@@ -119,12 +119,12 @@ def interval_dots(rows: Sequence[tuple[str, Cell]], *, title: str) -> Markup:
     for row, (label, cell, value) in enumerate(shown):
         y = 11 + 20 * row
         short = label if len(label) <= 14 else f"{label[:13]}…"
-        parts.append(f'<text x="{LEFT - 8}" y="{y + 4}" text-anchor="end">{escape(short)}</text>')
+        parts.append(f'<text x="{LEFT - 8}" y="{y + 4}">{escape(short)}</text>')
         if cell.lower is not None and cell.upper is not None:
             start, end = LEFT + (cell.lower - low) * scale, LEFT + (cell.upper - low) * scale
-            parts.append(f'<path class="midden" d="M{start:.1f} {y}H{end:.1f}M{start:.1f} {y - 4}v8M{end:.1f} {y - 4}v8"/>')
+            parts.append(f'<path class="midden" d="M{_n(start)} {y}H{_n(end)}M{_n(start)} {y - 4}v8M{_n(end)} {y - 4}v8"/>')
         shape = "stip" if row == 0 else "stip ander"
-        parts.append(f'<circle class="{shape}" cx="{LEFT + (value - low) * scale:.1f}" cy="{y}" r="4.5"/>')
+        parts.append(f'<circle class="{shape}" cx="{_n(LEFT + (value - low) * scale)}" cy="{y}" r="4.5"/>')
     return safe("".join([*parts, "</svg>"]))
 
 
@@ -139,7 +139,7 @@ def sparkline(cells: Sequence[Cell], *, title: str) -> Markup:
     path, previous = "", None
     for (x, y), (year, _, broken) in zip(place, points, strict=True):
         joined = previous is not None and year == previous + 1 and not broken
-        path += f"{'L' if joined else 'M'}{x:.1f} {y:.1f}"
+        path += f"{'L' if joined else 'M'}{_n(x)} {_n(y)}"
         previous = None if broken else year
     dots = "".join(_dot(x, y, broken) for (x, y), (_, _, broken) in zip(place, points, strict=True))
     return safe(
@@ -149,7 +149,7 @@ def sparkline(cells: Sequence[Cell], *, title: str) -> Markup:
 
 
 def _dot(x: float, y: float, broken: bool) -> str:
-    return f'<circle class="los" cx="{x:.1f}" cy="{y:.1f}" r="2"/>' if broken else f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2"/>'
+    return f'<circle class="los" cx="{_n(x)}" cy="{_n(y)}" r="2"/>' if broken else f'<circle cx="{_n(x)}" cy="{_n(y)}" r="2"/>'
 
 
 def line_legend() -> Markup:
@@ -169,3 +169,8 @@ def _head(width: int, height: int, title: str, description: str, name: str) -> s
         f'<svg class="beeld {name}" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img">'
         f"<title>{escape(title)}</title><desc>{escape(description)}</desc>"
     )
+
+
+def _n(value: float) -> str:
+    """A coordinate: a tenth is less than anyone sees."""
+    return f"{value:.1f}".removesuffix(".0")
