@@ -133,7 +133,7 @@ def test_every_check_is_an_asset_check_and_fout_blocks() -> None:
     catalog = load_catalog(settings.project, settings.home)
     checks = all_checks(catalog, [table.tabel for source in catalog.sources.values() for table in source.tabellen])
     graph = definitions().resolve_asset_graph()
-    found = {key.name: graph.get_check_spec(key) for key in graph.asset_check_keys}
+    found = {key.name: graph.get_check_spec(key) for key in graph.asset_check_keys if key.asset_key == dg.AssetKey("controle")}
     assert {name: spec.blocking for name, spec in found.items()} == {check.naam: check.ernst == "fout" for check in checks}
     assert any(spec.blocking for spec in found.values())
     assert not all(spec.blocking for spec in found.values())
@@ -151,7 +151,7 @@ def test_an_asset_is_under_25_lines_and_decides_nothing() -> None:
 
 def test_only_modules_of_dagster_import_dagster() -> None:
     """`run` and `watch` hold the steps; Dagster stays outside of them, so that they can be tried without it."""
-    for name in ("run", "watch"):
+    for name in ("previews", "run", "telling", "watch"):
         tree = ast.parse((Path(assets.__file__).parent / f"{name}.py").read_text(encoding="utf-8"))
         imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
         imported |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
@@ -374,7 +374,7 @@ def test_what_a_schedule_asks_for_is_valid_configuration(world: World) -> None:
 
 def tick(settings: Settings, cursor: str | None = None) -> Any:
     """What the sensor answers."""
-    (sensor,) = definitions(lambda: settings).sensors or ()
+    (sensor,) = (sensor for sensor in definitions(lambda: settings).sensors or () if sensor.name == "gewijzigd")
     assert isinstance(sensor, dg.SensorDefinition)
     assert sensor.minimum_interval_seconds == 3600
     assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
