@@ -26,7 +26,13 @@ def failure_sensor(surroundings: Surroundings) -> dg.SensorDefinition:
         from beeld.warehouse.read import current_id
 
         settings, run = surroundings(), context.dagster_run
-        told = of_failure(run.job_name, run.run_id, list(troubles(context)), current_id(settings), datetime.now(UTC))
+        told = of_failure(
+            " ".join(filter(None, (run.job_name, run.tags.get("dagster/partition")))),
+            run.run_id,
+            list(troubles(context)),
+            current_id(settings),
+            datetime.now(UTC),
+        )
         if told is not None:
             notify(settings, told, context.log.warning)
 
