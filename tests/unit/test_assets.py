@@ -121,6 +121,11 @@ def test_one_asset_per_table_of_the_flow() -> None:
     assert all(graph.get(dg.AssetKey(key.split("/"))).description for key in FLOW)
 
 
+def test_dagster_can_load_them_as_one_whole() -> None:
+    """Names of jobs, assets, checks and sensors do not clash; a test of one job alone does not see that."""
+    dg.Definitions.validate_loadable(definitions())
+
+
 def test_a_source_added_to_the_declarations_is_an_asset(example_project_folder: Path, tmp_path: Path, world: World) -> None:
     project = shutil.copytree(example_project_folder, tmp_path / "project")
     text = (project / "sources" / "rivm_gezondheid.yaml").read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ import pytest
 
 from beeld import refresh
 from beeld.assets.definitions import definitions
-from beeld.assets.profiles import GEMEENTEN, PROFILES
+from beeld.assets.profiles import GEMEENTEN, PROFILES, RENDER_JOB
 from beeld.assets.rendering import folder_of, gemeenten, render_gemeente
 from beeld.errors import UsageError
 from beeld.settings import Settings
@@ -26,7 +26,7 @@ def partition(settings: Settings, gemeente: str, instance: dg.DagsterInstance, *
     """One partition as a backfill runs it: a run of its own."""
     return (
         definitions(lambda: settings)
-        .resolve_job_def(PROFILES)
+        .resolve_job_def(RENDER_JOB)
         .execute_in_process(
             partition_key=gemeente,
             instance=instance,

@@ -296,7 +296,7 @@ def test_two_runs_that_publish_never_run_side_by_side(tmp_path: Path) -> None:
         first, second = (dg.DagsterRun(job_name=JOB, tags=dict(job.tags)) for _ in range(2))
         counter = TagConcurrencyLimitsCounter(queue.tag_concurrency_limits, [first])
         assert counter.is_blocked(second)
-        assert not counter.is_blocked(dg.DagsterRun(job_name="profielen", tags={}))
+        assert not counter.is_blocked(dg.DagsterRun(job_name="profielen_maken", tags={}))
         assert not TagConcurrencyLimitsCounter(queue.tag_concurrency_limits, []).is_blocked(second)
 
 

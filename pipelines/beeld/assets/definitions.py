@@ -11,7 +11,7 @@ from beeld.assets.checks import checks_asset
 from beeld.assets.factory import basis_asset, raw_asset
 from beeld.assets.failures import failure_sensor
 from beeld.assets.freshness import freshness_check, freshness_sensor
-from beeld.assets.profiles import PROFILES, gemeenten_sensor, profiles_asset
+from beeld.assets.profiles import PROFILES, RENDER_JOB, gemeenten_sensor, profiles_asset
 from beeld.assets.resources import JOB, PUBLISHES, Surroundings, run_resource
 from beeld.assets.schedules import schedules
 from beeld.assets.sensors import modified_sensor
@@ -44,7 +44,7 @@ def definitions(surroundings: Surroundings = load_settings) -> dg.Definitions:
         executor_def=dg.in_process_executor,
     )
     rendering = dg.define_asset_job(
-        PROFILES,
+        RENDER_JOB,
         dg.AssetSelection.assets(PROFILES),
         description="Pages and documents of one gemeente, out of the current release.",
         executor_def=dg.in_process_executor,

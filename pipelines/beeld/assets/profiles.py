@@ -10,7 +10,7 @@ from beeld.assets.rendering import gemeenten, render_gemeente
 from beeld.assets.resources import Surroundings
 from beeld.warehouse.read import current_id
 
-PROFILES = "profielen"
+PROFILES, RENDER_JOB = "profielen", "profielen_maken"
 GEMEENTEN = dg.DynamicPartitionsDefinition(name="gemeente")
 TEN_MINUTES = 600
 
