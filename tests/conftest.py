@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
+from beeld.assets import run as steps
 from beeld.refresh import Options, refresh
 from beeld.settings import load_settings
 from beeld.sources import http
@@ -70,6 +71,7 @@ def fast_retries(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Waiting takes no time; the list fills with the seconds that would have been waited."""
     waited: list[float] = []
     monkeypatch.setattr(http, "_sleep", waited.append)
+    monkeypatch.setattr(steps, "RETRY_SECONDS", 0.0)
     return waited
 
 

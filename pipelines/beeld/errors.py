@@ -7,6 +7,8 @@ class BeeldError(Exception):
     """A failure with one clear message: what, where, what was kept, what to do."""
 
     exit_code = 2
+    transient = False
+    """True for a failure that may be gone in a minute, so that trying again makes sense; never for a refusal."""
 
     def __init__(self, what: str, *, where: str = "", kept: str = "", todo: str = "") -> None:
         self.what = what
@@ -51,6 +53,7 @@ class SourceUnreachable(BeeldError):
     """A source cannot be read: unreachable, 5xx after retries, cut off or truncated."""
 
     exit_code = 3
+    transient = True
 
 
 class SourceChanged(BeeldError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import shutil
 import tomllib
 from collections.abc import Mapping
@@ -44,6 +45,29 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class NoticeSettings:
+    """How a scheduled run tells somebody that it failed or that a source went stale (`[melding]` in beeld.toml).
+
+    The secret (password of the mail server, key or token of the webhook) is no setting: it comes from the environment only.
+    """
+
+    kind: str = "log"
+    """log, smtp or webhook."""
+    host: str = ""
+    port: int = 587
+    sender: str = ""
+    recipients: tuple[str, ...] = ()
+    security: str = "starttls"
+    """starttls, tls, or geen."""
+    user: str = ""
+    """Who logs in at the mail server; empty: nobody."""
+    url: str = field(default="", repr=False)
+    """Address of the webhook; it may hold a token, so no message shows it."""
+    proof: str = "handtekening"
+    """What the secret becomes at a webhook: handtekening (HMAC-SHA256 over the body) or bearer."""
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything a run needs to know about its surroundings; values only, nothing is opened here."""
 
@@ -68,6 +92,7 @@ class Settings:
     """Address of the Dask scheduler whose workers render (`BEELD_DASK`); None: this machine does."""
     keep_releases: int = 10
     """How many of the newest releases stay after a publication; 0: all of them."""
+    notices: NoticeSettings = NoticeSettings()
 
     def address(self, service: str, declared: Mapping[str, str]) -> str:
         """The base URL of a service: that of a contract service, else the one in `BEELD_URLS`, else the one declared."""
@@ -125,6 +150,7 @@ def load_settings(environment: Mapping[str, str] | None = None, folder: Path | N
         limits=_limits(_table(table, "vragen")),
         cluster=_cluster(env.get("BEELD_DASK", "").strip()),
         keep_releases=_keep(table),
+        notices=_notices(_table(table, "melding")),
     )
 
 
@@ -188,6 +214,60 @@ def _keep(table: Mapping[str, Any]) -> int:
     if number < 0:
         raise UsageError("'bewaar_releases' must be 0 (all) or more", where="beeld.toml")
     return number
+
+
+_NOTICE_KEYS = {
+    "log": frozenset[str](),
+    "smtp": frozenset({"host", "poort", "van", "aan", "beveiliging", "gebruiker"}),
+    "webhook": frozenset({"url", "bewijs"}),
+}
+_MAIL_ADDRESS = re.compile(r"[^\s@<>,;:\"()\[\]\\]+@[^\s@<>,;:\"()\[\]\\]+")
+
+
+def _notices(table: Mapping[str, Any]) -> NoticeSettings:
+    """How notices go out; UsageError for what does not exist, is missing, or would send a password in the clear."""
+    kind = _choice(table, "soort", "log", *_NOTICE_KEYS)
+    if unknown := sorted(set(table) - _NOTICE_KEYS[kind] - {"soort"}):
+        raise _wrong_notice(f"'{unknown[0]}' is no key of 'melding' with soort = \"{kind}\"")
+    if kind == "webhook":
+        url = _base_url("'url' of 'melding'", str(table.get("url", ""))) if table.get("url") else ""
+        if not url:
+            raise _wrong_notice("'url' of 'melding' is missing")
+        return NoticeSettings("webhook", url=str(table["url"]), proof=_choice(table, "bewijs", "handtekening", "bearer"))
+    return _mail(table) if kind == "smtp" else NoticeSettings()
+
+
+def _mail(table: Mapping[str, Any]) -> NoticeSettings:
+    security = _choice(table, "beveiliging", "starttls", "tls", "geen")
+    found = NoticeSettings(
+        "smtp",
+        host=str(table.get("host", "")),
+        port=_integer(table, "poort", {"starttls": 587, "tls": 465, "geen": 25}[security]),
+        sender=str(table.get("van", "")),
+        recipients=tuple(_strings({"aan": [table["aan"]]} if isinstance(table.get("aan"), str) else table, "aan")),
+        security=security,
+        user=str(table.get("gebruiker", "")),
+    )
+    addresses = (found.sender, *found.recipients)
+    if not re.fullmatch(r"[\w.:-]+", found.host) or not 0 < found.port < 65536:
+        raise _wrong_notice("'host' or 'poort' of 'melding' is missing or is no address of a mail server")
+    if not found.recipients or not all(_MAIL_ADDRESS.fullmatch(address) and address.isprintable() for address in addresses):
+        raise _wrong_notice("'van' and 'aan' of 'melding' must be e-mail addresses")
+    if found.user and security == "geen" and not is_loopback(found.host):
+        raise _wrong_notice("a 'gebruiker' of 'melding' with beveiliging = \"geen\" would send the password in the clear")
+    return found
+
+
+def _choice(table: Mapping[str, Any], key: str, *options: str) -> str:
+    """One of the options; the first when the key is not there."""
+    value = table.get(key, options[0])
+    if value not in options:
+        raise _wrong_notice(f"'{key}' of 'melding' must be one of {', '.join(dict.fromkeys(options))}")
+    return str(value)
+
+
+def _wrong_notice(what: str) -> UsageError:
+    return UsageError(what, where="beeld.toml", todo="docs/commands.md, Settings, shows the keys")
 
 
 def _base_url(variable: str, url: str) -> str:

@@ -43,7 +43,11 @@ def checks_asset(catalog: Catalog) -> dg.AssetsDefinition:
         known = {key.name for key in context.selected_asset_check_keys}
         yield dg.MaterializeResult(
             asset_key=KEY,
-            metadata={"dagster/row_count": len(verdicts), "niet_geslaagd": sum(not v.geslaagd for v in verdicts)},
+            metadata={
+                "dagster/row_count": len(verdicts),
+                "niet_geslaagd": sum(not v.geslaagd for v in verdicts),
+                "voorbeeld": dg.MetadataValue.md(run.preview("controle")),
+            },
             data_version=dg.DataVersion(run.release_id),
             check_results=[result(verdict) for verdict in verdicts if verdict.controle in known],
         )

@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from beeld.assets import run as steps
+from beeld.assets.freshness import policy
 from beeld.assets.run import Run
+from beeld.errors import BeeldError
 from beeld.sources.declarations import Source
 
 if TYPE_CHECKING:
@@ -22,15 +25,31 @@ def raw_asset(source: Source) -> dg.AssetsDefinition:
         group_name="ruw",
         kinds={"json"},
         tags={"verversing": source.verversing.replace(" ", "_")},
+        freshness_policy=policy(source),
     )
     def ruw(context: dg.AssetExecutionContext, run: dg.ResourceParam[Run]) -> dg.MaterializeResult[Any]:
-        delivered = run.fetch(source.bron)
+        delivered = patiently(context, run, source.bron)
         for item in delivered:
             if item.warning:
                 context.log.warning(item.warning)
         return deliveries(delivered)
 
     return ruw
+
+
+def patiently(context: dg.AssetExecutionContext, run: Run, bron: str) -> "list[Delivered]":
+    """A look at one source, tried again a few times when what went wrong may pass; the last try counts as it is."""
+    last = context.retry_number >= steps.RETRIES
+    try:
+        delivered = run.fetch(bron)
+    except BeeldError as error:
+        if last or not error.transient or run.options.offline:
+            raise
+        raise dg.RetryRequested(steps.RETRIES, steps.RETRY_SECONDS) from error
+    if not last and run.worth_another_try(delivered):
+        context.log.warning(" ".join(item.warning for item in delivered if item.transient))
+        raise dg.RetryRequested(steps.RETRIES, steps.RETRY_SECONDS)
+    return delivered
 
 
 def basis_asset(source: Source) -> dg.AssetsDefinition:
@@ -49,7 +68,7 @@ def basis_asset(source: Source) -> dg.AssetsDefinition:
     return basis
 
 
-def built(run: Run, step: "Callable[[Making], dict[str, int]]") -> dg.MaterializeResult[Any]:
+def built(run: Run, step: "Callable[[Making], dict[str, int]]", table: str = "") -> dg.MaterializeResult[Any]:
     """The result of one step of the build, which is taken only when there is something to build.
 
     When the inputs gave a release before, the asset stands in that release: it is materialised again in a moment, with the same
@@ -57,6 +76,8 @@ def built(run: Run, step: "Callable[[Making], dict[str, int]]") -> dg.Materializ
     """
     counts = step(run.making) if run.known is None else {}
     metadata: dict[str, dg.RawMetadataValue] = {"release": run.release_id, "nieuw": run.known is None}
+    if shown := run.preview(table):
+        metadata["voorbeeld"] = dg.MetadataValue.md(shown)
     for name, count in counts.items():
         metadata["dagster/row_count" if name == "rijen" else name] = count
     return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(run.release_id))

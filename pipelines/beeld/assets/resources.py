@@ -11,6 +11,8 @@ from beeld.assets.run import Run, open_run
 from beeld.settings import Settings
 
 JOB = "verversen"
+PUBLISHES = {"beeld/publiceert": "ja"}
+"""Tag of a run that publishes: `dagster.yaml` lets one of them run at a time."""
 
 Surroundings = Callable[[], Settings]
 """Gives the settings of a run: `load_settings`, or in a test a home and addresses of its own."""

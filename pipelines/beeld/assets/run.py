@@ -5,7 +5,7 @@ Imports stand inside the functions where they are slow, because Dagster loads th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING
 from beeld.errors import ChecksFailed, UsageError
 from beeld.settings import Settings
 from beeld.transforms.catalog import Catalog, load_catalog
+
+RETRIES, RETRY_SECONDS = 2, 120.0
+"""How often a source that cannot be read is looked at again within a run, and after how long; the other sources go first."""
 
 if TYPE_CHECKING:
     from beeld.refresh import Inputs, Options, Thresholds
@@ -61,6 +64,10 @@ class Run:
         """Look at one source, fetch what changed, and return how each of its tables stands."""
         self.fetched[bron] = self._look(bron, self.options)
         return self.fetched[bron]
+
+    def worth_another_try(self, delivered: Sequence[Delivered]) -> bool:
+        """True when a table could not be read for a reason that may pass; a refusal stays one, and offline nobody is asked."""
+        return not self.options.offline and any(item.transient for item in delivered)
 
     def _look(self, bron: str, options: Options) -> list[Delivered]:
         from beeld import refresh
@@ -111,6 +118,16 @@ class Run:
         from beeld.sources.fetch import warnings_of
 
         return list(warnings_of(self._inputs.delivered)) if self._inputs else []
+
+    def preview(self, table: str) -> str:
+        """What a table of this run's release holds, as counts in Markdown."""
+        from beeld.assets.previews import preview
+        from beeld.warehouse.read import open_warehouse, warehouse_file
+
+        if self.known is None:
+            return preview(self.making.con, table)
+        with closing(open_warehouse(warehouse_file(self.known))) as con:
+            return preview(con, table)
 
     def check(self) -> list[Verdict]:
         """Run every check once; the rows of `controle`, also when a check of severity fout failed (then `passed` is false)."""

@@ -1,5 +1,6 @@
 """The assets between staging and publication: one per table that people know, the others of its step beside it."""
 
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -19,7 +20,7 @@ def inputs_asset(catalog: Catalog) -> dg.AssetsDefinition:
         They decide the release id. When they gave a release before, that release stands and nothing below is built again.
         """
         run.decide()
-        return built(run, lambda making: making.begin())
+        return built(run, lambda making: making.begin(), "bron")
 
     return bron
 
@@ -34,7 +35,7 @@ def areas_asset(catalog: Catalog) -> dg.AssetsDefinition:
 
         Figures of an older division are linked to it here: along "unchanged" flags, else on equal code and name.
         """
-        return built(run, lambda making: making.link_areas())
+        return built(run, lambda making: making.link_areas(), "gebied")
 
     return gebied
 
@@ -46,7 +47,7 @@ def waarde(run: dg.ResourceParam[Run]) -> dg.MaterializeResult[Any]:
     The formulas live in `transforms/indicatoren.yaml`; this asset only executes them. A cell without a value says why in
     `status`, so that nobody has to guess what an empty cell means.
     """
-    return built(run, lambda making: making.compute_values())
+    return built(run, lambda making: making.compute_values(), "waarde")
 
 
 @dg.asset(key=["signalen", "thema_score"], deps=[["cijfers", "waarde"]], group_name="signalen", kinds={"duckdb"})
@@ -56,7 +57,7 @@ def thema_score(run: dg.ResourceParam[Run]) -> dg.MaterializeResult[Any]:
     Tables `thema_score`, `drempel`, `signaal`, `opvallend`, `integraal` and `gevoeligheid`. The thresholds are those of the
     current release as long as the method version stays, so that a signal does not move because the thresholds did.
     """
-    return built(run, lambda making: making.compute_scores())
+    return built(run, lambda making: making.compute_scores(), "thema_score")
 
 
 @dg.asset(key=["signalen", "trend"], deps=[["cijfers", "waarde"]], group_name="signalen", kinds={"duckdb"})
@@ -65,7 +66,7 @@ def trend(run: dg.ResourceParam[Run]) -> dg.MaterializeResult[Any]:
 
     Only years on the same boundaries are tested, and never a modelled figure; what cannot be tested says why.
     """
-    return built(run, lambda making: making.compute_change())
+    return built(run, lambda making: making.compute_change(), "trend")
 
 
 @dg.asset(key=["signalen", "buur"], deps=[["signalen", "thema_score"]], group_name="signalen", kinds={"duckdb"})
@@ -86,13 +87,13 @@ def lijstvergelijking(run: dg.ResourceParam[Run]) -> dg.MaterializeResult[Any]:
 
     The lists stand in `transforms/lijsten/` and in `lijsten/` of the home.
     """
-    return built(run, lambda making: making.compare_lists())
+    return built(run, lambda making: making.compare_lists(), "lijstvergelijking")
 
 
 @dg.asset(key=["release", "wijziging"], deps=[["cijfers", "waarde"]], group_name="release", kinds={"duckdb"})
 def wijziging(run: dg.ResourceParam[Run]) -> dg.MaterializeResult[Any]:
     """Which figures are not those of the edition before, each with its cause (tables `wijziging` and `correctie`)."""
-    return built(run, lambda making: making.compare_editions())
+    return built(run, lambda making: making.compare_editions(), "wijziging")
 
 
 @dg.asset(key=["release"], deps=[["controle"]], group_name="release", kinds={"duckdb", "parquet"})
@@ -112,6 +113,15 @@ def release(context: dg.AssetExecutionContext, run: dg.ResourceParam[Run]) -> dg
             "nieuw": run.known is None,
             "map": dg.MetadataValue.path(folder),
             "waarschuwingen": run.warnings,
+            **pages(folder),
         },
         data_version=dg.DataVersion(folder.name),
     )
+
+
+def pages(folder: Path) -> dict[str, dg.MetadataValue]:
+    """Where the pages of a release are, as path and as link; nothing when it was made without pages."""
+    index = folder / "site" / "index.html"
+    if not index.is_file():
+        return {}
+    return {"site": dg.MetadataValue.path(index), "link": dg.MetadataValue.url(index.as_uri())}

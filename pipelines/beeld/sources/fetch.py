@@ -44,6 +44,8 @@ class Delivered:
     """False: the catalogue of the host does not list the table, and it was never delivered."""
     refused: bool = False
     """True: a dropped file was refused; nothing of it was stored."""
+    transient: bool = False
+    """True: the last look failed for a reason that may be gone in a minute."""
 
 
 @dataclass(frozen=True)
@@ -155,9 +157,11 @@ def _all_in_one(faults: Sequence[BeeldError]) -> BeeldError:
     first, *others = faults
     if not others:
         return first
-    return type(first)(
+    whole = type(first)(
         first.what, where=first.where, kept=first.kept, todo=" Also: ".join([first.todo, *(f.message for f in others)])
     )
+    whole.transient = all(fault.transient for fault in faults)
+    return whole
 
 
 def _switched_on(settings: Settings, sources: Mapping[str, Source]) -> Iterable[Source]:
@@ -221,7 +225,15 @@ def delivery(look: Look, source: Source, table: Table, catalogues: Catalogues) -
         )
         status = "verouderd" if previous else "niet_geleverd"
         refused = isinstance(fault, DeliveryRefused)
-        return Delivered(source, table, previous, status, f"{fault.message} {kept[0].upper()}{kept[1:]}.", refused=refused)
+        return Delivered(
+            source,
+            table,
+            previous,
+            status,
+            f"{fault.message} {kept[0].upper()}{kept[1:]}.",
+            refused=refused,
+            transient=fault.transient,
+        )
 
 
 def _from_archive(raw: Path, source: Source, table: Table, previous: Snapshot | None) -> Delivered:
@@ -236,7 +248,9 @@ def _as_source_fault(error: BeeldError, source: Source, table: Table) -> BeeldEr
     """Every fault names source and table, also one that arose while reading the host's catalogue."""
     kind = next((kind for kind in (SourceChanged, DeliveryRefused) if isinstance(error, kind)), SourceUnreachable)
     where = error.where if table.tabel in error.where else f"{source.bron} {table.tabel} ({error.where or 'source'})"
-    return kind(error.what, where=where, kept=error.kept, todo=error.todo)
+    fault = kind(error.what, where=where, kept=error.kept, todo=error.todo)
+    fault.transient = error.transient
+    return fault
 
 
 def _look_at(look: Look, source: Source, table: Table, previous: Snapshot | None, catalogues: Catalogues) -> Delivered:
