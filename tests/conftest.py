@@ -46,6 +46,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "fout(fault, protocol): a cell of the table of source faults (test_fault_matrix.py)")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file of tests stays in one process, and the files that need the release of the real figures are one file in this:
+    what takes a minute and a half to make is made once."""
+    real = {item.path for item in items if "real_release" in getattr(item, "fixturenames", ())}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("echt" if item.path in real else item.path.as_posix()))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """How many faults of sources were tried, and whether each ended as it should: refused, and no wrong number published."""
     passed, failed = (
