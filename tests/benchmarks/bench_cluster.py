@@ -115,9 +115,8 @@ def main() -> int:
         made = country(folder, asked.gemeenten, asked.areas, asked.buurten)
         print(f"{platform.system()}, {os.cpu_count()} cores, Python {platform.python_version()}; ", end="")
         print(f"{asked.gemeenten} gemeenten, {len(made.areas)} areas, HTML with maps as SVG and PNG\n")
-        print(
-            "| who renders | wall time (s) | of one process | load at the start | digest of the site |\n|---|---:|---:|---:|---|"
-        )
+        print("| who renders | wall time (s) | of one process | processor: caller and pool (s) | workers (s) | load | digest |")
+        print("|---|---:|---:|---:|---:|---:|---|", flush=True)
         first, digests = 0.0, set[str]()
         with local_dask(folder / "dask", workers=2) as dask:
             time.sleep(5)  # the workers start
