@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import os
 import platform
+import resource
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -20,6 +21,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest import mock
+
+import psutil
 
 from beeld.profiles import render
 from beeld.refresh import Options, refresh
@@ -43,8 +46,8 @@ class Country:
     project: Path
     areas: tuple[str, ...]
 
-    def render(self, out: Path, processes: int, cluster: str | None = None) -> float:
-        """Seconds that rendering took, in this process and the others that it starts or asks."""
+    def render(self, out: Path, processes: int, cluster: str | None = None) -> tuple[float, float]:
+        """Seconds that rendering took, and seconds of the processor in this process and the ones that it started."""
         catalog = load_catalog(self.project, example=True)
         began = time.monotonic()
         with mock.patch("os.cpu_count", return_value=processes):
@@ -57,7 +60,8 @@ class Country:
                 project=self.project,
                 cluster=cluster,
             )
-        return time.monotonic() - began
+        used = sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        return time.monotonic() - began, used
 
 
 def country(folder: Path, gemeenten: int, areas: int, buurten: int = BUURTEN) -> Country:
@@ -85,6 +89,12 @@ def country(folder: Path, gemeenten: int, areas: int, buurten: int = BUURTEN) ->
     return Country(warehouse_file(made), project, tuple(code for (code,) in rows))
 
 
+def processor(pid: int) -> float:
+    """Seconds of the processor that a process has used."""
+    times = psutil.Process(pid).cpu_times()
+    return times.user + times.system
+
+
 def digest(site: Path) -> str:
     """One hash over the names and bytes of every file."""
     found = hashlib.sha256()
@@ -105,9 +115,8 @@ def main() -> int:
         made = country(folder, asked.gemeenten, asked.areas, asked.buurten)
         print(f"{platform.system()}, {os.cpu_count()} cores, Python {platform.python_version()}; ", end="")
         print(f"{asked.gemeenten} gemeenten, {len(made.areas)} areas, HTML with maps as SVG and PNG\n")
-        print(
-            "| who renders | wall time (s) | of one process | load at the start | digest of the site |\n|---|---:|---:|---:|---|"
-        )
+        print("| who renders | wall time (s) | of one process | processor: caller and pool (s) | workers (s) | load | digest |")
+        print("|---|---:|---:|---:|---:|---:|---|", flush=True)
         first, digests = 0.0, set[str]()
         with local_dask(folder / "dask", workers=2) as dask:
             time.sleep(5)  # the workers start
@@ -117,11 +126,17 @@ def main() -> int:
                 ("Dask, two workers on this machine", 1, dask.address),
             ):
                 load, out = os.getloadavg()[0], folder / f"site-{len(digests)}-{processes}-{cluster is None}"
+                before = [processor(worker.pid) for worker in dask.workers]
                 with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-                    seconds = pool.submit(made.render, out, processes, cluster).result()
+                    seconds, used = pool.submit(made.render, out, processes, cluster).result()
+                each = [processor(worker.pid) - spent for worker, spent in zip(dask.workers, before, strict=True)]
+                workers = " + ".join(f"{spent:.1f}" for spent in each) if cluster else ""
                 first = first or seconds
                 digests.add(digest(out))
-                print(f"| {name} | {seconds:.1f} | {seconds / first:.2f} | {load:.1f} | {digest(out)} |", flush=True)
+                print(
+                    f"| {name} | {seconds:.1f} | {seconds / first:.2f} | {used:.1f} | {workers} | {load:.1f} | {digest(out)} |",
+                    flush=True,
+                )
     return 0 if len(digests) == 1 else 1
 
 
