@@ -62,12 +62,13 @@ def drawing() -> Generator[None]:
 @functools.lru_cache(maxsize=8192)
 def text_width(text: str, size: float, bold: bool = False) -> float:
     """Width of a line in points. Call it inside `drawing()`."""
-    pixels = _measurer().get_text_width_height_descent(text, _properties(size, bold), ismath=False)[0]
+    pixels = _measurer().get_text_width_height_descent(text, properties(size, bold), ismath=False)[0]
     return float(pixels) * 72 / DPI
 
 
 @functools.lru_cache(maxsize=64)
-def _properties(size: float, bold: bool) -> font_manager.FontProperties:
+def properties(size: float, bold: bool) -> font_manager.FontProperties:
+    """A typeface, made once; matplotlib copies what it is given."""
     return font_manager.FontProperties(family=families(), size=size, weight="bold" if bold else "normal")
 
 
@@ -142,5 +143,5 @@ def _stamp(text: str, size: float, bold: bool, colour: str) -> tuple[NDArray[np.
     renderer = RendererAgg(width, height, DPI)
     context = renderer.new_gc()
     context.set_foreground(colour)
-    renderer.draw_text(context, STAMP_EDGE, height - below, text, _properties(size, bold), 0)
+    renderer.draw_text(context, STAMP_EDGE, height - below, text, properties(size, bold), 0)
     return np.asarray(renderer.buffer_rgba())[::-1].copy(), below

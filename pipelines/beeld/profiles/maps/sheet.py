@@ -19,7 +19,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import Affine2D
 from PIL import Image
 
-from beeld.profiles.maps.lettering import DPI, Line, text_width, wrap
+from beeld.profiles.maps.lettering import DPI, Line, properties, text_width, wrap
 from beeld.profiles.maps.palette import palette
 from beeld.profiles.maps.style import BADGE, INK, PALE, SOFT, hatch_colour
 from beeld.profiles.maps.vector import Writer
@@ -85,8 +85,7 @@ class Sheet:
             x,
             y,
             text,
-            fontsize=size,
-            weight="bold" if bold else "normal",
+            fontproperties=properties(size, bold),
             color=colour,
             ha=ha,
             va="baseline",

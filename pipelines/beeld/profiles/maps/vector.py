@@ -199,7 +199,7 @@ def _fill(colour: str) -> str:
 
 
 def _hex(colour: Any) -> str:
-    return _hex_of(colour if isinstance(colour, str) else tuple(float(part) for part in colour))
+    return _hex_of(colour if isinstance(colour, str) else tuple(colour.tolist() if isinstance(colour, np.ndarray) else colour))
 
 
 @functools.lru_cache(maxsize=1024)
