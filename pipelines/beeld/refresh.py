@@ -101,7 +101,7 @@ def refresh(
         if known is not None:
             release.switch(settings, known.name)
             return Result(known, known.name, False, warnings, refused)
-        need_room(settings.build, ROOM * size_of_current(settings), "another release")
+        want_room(settings)
         before = predecessor(settings, inputs, thresholds)
         folder = build_release(settings, catalog, inputs, thresholds, progress, shelf, before)
         return Result(folder, folder.name, True, warnings, refused, retain(settings))
@@ -121,11 +121,11 @@ def room_kept(settings: Settings) -> Generator[None]:
         raise fault from error
 
 
-def size_of_current(settings: Settings) -> int:
-    """Bytes of the current release; 0 where there is none that can be read."""
+def want_room(settings: Settings) -> None:
+    """NoRoom when less than ROOM times the current release is free; without one that can be read there is no telling."""
     with suppress(UsageError, Damaged):
-        return sum(entry["bytes"] for entry in release.read_manifest(current_release(settings))["bestanden"].values())
-    return 0
+        size = sum(entry["bytes"] for entry in release.read_manifest(current_release(settings))["bestanden"].values())
+        need_room(settings.build, ROOM * size, "another release")
 
 
 def formats_of(settings: Settings, *, all_areas: bool) -> tuple[str, ...]:

@@ -91,6 +91,7 @@ class Run:
         self._inputs, self._thresholds = inputs, thresholds
         self.known = refresh.existing_release(self.settings, inputs, thresholds)
         if self.known is None:
+            refresh.want_room(self.settings)
             con = self.stack.enter_context(closing(open_build(self.settings.build / "bouw.duckdb")))
             before = refresh.predecessor(self.settings, inputs, thresholds)
             identity = refresh.identify(inputs, thresholds, before)
