@@ -15,7 +15,7 @@ from beeld.assets.profiles import GEMEENTEN, PROFILES, RENDER_JOB
 from beeld.assets.rendering import folder_of, gemeenten, render_gemeente
 from beeld.errors import UsageError
 from beeld.settings import Settings
-from beeld.warehouse import read
+from beeld.warehouse import read, release
 from beeld.warehouse.read import current_id
 from tests.reliability.worlds import World
 
@@ -60,7 +60,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_one_gemeente_that_fails_stops_no_other_and_the_release_stays_as_it_is(world: World, drawn: list[str]) -> None:
     every = ["GM9001", *(code for code in world_gemeenten(world) if code != "GM9001")][:3]
     assert len(every) == 3
-    release, before = current_id(world.settings), state_of(world.settings.current.resolve())
+    name, before = current_id(world.settings), state_of(world.settings.current.resolve())
     drawn.append(every[1])
     with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions("gemeente", every)
@@ -70,7 +70,7 @@ def test_one_gemeente_that_fails_stops_no_other_and_the_release_stays_as_it_is(w
         drawn.clear()
         assert partition(world.settings, every[1], instance).success
         assert instance.get_materialized_partitions(KEY) == set(every)
-    root = world.settings.home / "profielen" / str(release)
+    root = world.settings.home / "profielen" / str(name)
     assert sorted(path.name for path in root.iterdir()) == sorted(every)  # and nothing half made
     assert state_of(world.settings.current.resolve()) == before
 
@@ -109,7 +109,11 @@ def test_a_release_that_becomes_current_meanwhile_is_not_mixed_in(
     world: World, drawn: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert drawn == []
-    monkeypatch.setattr(read, "current_id", lambda _settings: "een andere")
+
+    def another(_settings: Settings) -> str:
+        return "een andere"
+
+    monkeypatch.setattr(read, "current_id", another)
     with pytest.raises(UsageError, match="became current"):
         render_gemeente(world.settings, "GM9001", ["html"], lambda _line: None)
     assert [path for path in (world.settings.home / "profielen").rglob("*") if path.is_file()] == []
@@ -122,12 +126,18 @@ def test_a_partition_that_is_no_code_of_a_gemeente_is_refused(name: str, world: 
     assert not (world.settings.home / "profielen").exists()
 
 
-def test_the_partitions_are_those_of_the_current_release(world: World) -> None:
+def test_the_partitions_are_those_of_the_current_release(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     (sensor,) = (sensor for sensor in definitions(lambda: world.settings).sensors or () if sensor.name == "gemeenten")
     assert isinstance(sensor, dg.SensorDefinition)
     assert gemeenten(world.settings) == []  # a release that was made for no area
     other = next(code for code in world_gemeenten(world) if code != "GM9001")
-    world.refresh("BU90010102", other, year_from=2020)
+    manifest = release.read_manifest(world.settings.current.resolve())
+    covering: dict[str, Any] = {**manifest, "gebieden": ["BU90010102", other]}
+
+    def read_manifest(_folder: Path) -> dict[str, Any]:
+        return covering
+
+    monkeypatch.setattr(release, "read_manifest", read_manifest)
     wanted = gemeenten(world.settings)
     assert wanted == sorted(["GM9001", other])
     with dg.DagsterInstance.ephemeral() as instance:

@@ -191,15 +191,15 @@ def test_a_failed_run_is_told_with_our_own_message_and_what_stands(world: World)
 
 
 def test_an_error_that_is_not_ours_is_named_by_its_kind_only(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    def publish(_self: Run) -> Path:
+    def decide(_self: Run) -> None:
         raise KeyError("een cel van een aanlevering")
 
-    monkeypatch.setattr(Run, "publish", publish)
+    monkeypatch.setattr(Run, "decide", decide)
     with launched(world.settings) as (result, instance):
         tell(world.settings, result, instance)
     (told,) = records(world.settings)
     assert "aanlevering" not in json.dumps(told)
-    assert "release: onverwachte fout (KeyError); zie de run" in told["regels"]
+    assert "bron: onverwachte fout (KeyError); zie de run" in told["regels"]
 
 
 def test_a_run_that_only_met_another_refresh_is_not_told(world: World) -> None:
