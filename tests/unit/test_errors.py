@@ -8,6 +8,7 @@ from beeld import errors
 
 CODES = {
     errors.NoRoom: 1,
+    errors.Unwritable: 1,
     errors.ClusterLost: 1,
     errors.UsageError: 2,
     errors.SourceUnreachable: 3,
