@@ -127,7 +127,7 @@ def render(
     codes: Annotated[list[str] | None, typer.Argument(metavar="[CODE]...", help="Codes or exact names.")] = None,
     lens: Annotated[str, typer.Option(help="Perspective on the same figures.")] = "zoom-in",
     formats: Annotated[str, typer.Option("--format", help="Comma-separated: html, pdf, pptx, xlsx.")] = "html",
-    lang: Annotated[str, typer.Option(help="Language of the pages: nl.")] = "nl",
+    lang: Annotated[str | None, typer.Option(help="Language of the pages: nl. Without it that of beeld.toml.")] = None,
     pack: Annotated[Path | None, typer.Option(help="Folder for the result; default: beside the releases.")] = None,
 ) -> None:
     """Render pages from the current release; without codes everything that it covers."""
@@ -136,7 +136,13 @@ def render(
     settings = load_settings()
     with progress() as report:
         index = render_current(
-            settings, codes or [], lens=lens, formats=formats.split(","), language=lang, out=pack, progress=report
+            settings,
+            codes or [],
+            lens=lens,
+            formats=formats.split(","),
+            language=lang or settings.language,
+            out=pack,
+            progress=report,
         )
     typer.echo(str(index))
 

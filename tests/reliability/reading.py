@@ -14,6 +14,8 @@ from pathlib import Path
 from beeld.warehouse.read import current_release, open_warehouse, warehouse_file
 from tests.reliability.worlds import example_settings
 
+PAUSE = 0.05
+"""Seconds between two reads: four readers who never pause measure how two cores are shared, not how long opening takes."""
 QUERY = """select (select release from release), (select max(gewijzigd)::varchar from bron), (select count(*) from waarde),
   (select count(*) from signaal), (select count(distinct snapshot_sha256) from waarde)"""
 
@@ -31,6 +33,7 @@ def main(project: str, home: str, stop: str, fewest: str) -> None:
             found = [folder.name, *con.execute(QUERY).fetchall()[0]]
         if not seen or seen[-1] != found:
             seen.append(found)
+        time.sleep(PAUSE)
     print(json.dumps({"seen": seen, "reads": len(opened), "opened": opened}))
 
 

@@ -187,3 +187,14 @@ def test_a_stale_source_is_said_by_the_next_edition_and_beside_its_figures(world
     assert "published" in beeld(world.settings, "refresh", "--area", "GM9001").err
     assert world.query("select distinct status from bron") == [("actueel",)]
     assert complete(world.settings) != named
+
+
+@pytest.mark.parametrize("words", [("refresh", "--area", "GM9001"), ("render", "GM9001")])
+def test_a_language_that_is_not_there_is_said_by_every_command_that_draws(
+    words: tuple[str, ...], world: World, beeld: CommandLine
+) -> None:
+    before = complete(world.settings)
+    ending = beeld(replace(world.settings, language="en"), *words)
+    assert ending.code == UsageError.exit_code
+    assert "language 'en' does not exist yet" in ending.err
+    assert complete(world.settings) == before

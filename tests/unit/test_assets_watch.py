@@ -150,7 +150,8 @@ def test_the_check_of_a_source_can_be_asked_for_in_dagster(world: World) -> None
         check for check in definitions(lambda: world.settings).asset_checks or () if isinstance(check, dg.AssetChecksDefinition)
     ]
     (vers,) = (check for check in checks if check.check_key.asset_key == dg.AssetKey(["ruw", POLICE]))
-    result = dg.materialize([vers], selection=dg.AssetSelection.all_asset_checks(), instance=dg.DagsterInstance.ephemeral())
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = dg.materialize([vers], selection=dg.AssetSelection.all_asset_checks(), instance=instance)
     (verdict,) = result.get_asset_check_evaluations()
     assert (verdict.check_name, verdict.passed, verdict.severity) == (CHECK, False, dg.AssetCheckSeverity.WARN)
     assert verdict.metadata["toestand"].value == STALE
