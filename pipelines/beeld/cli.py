@@ -13,7 +13,7 @@ import typer
 
 from beeld import METHOD_VERSION, __version__
 from beeld.console import messages, progress, show_removed, show_table, show_warnings
-from beeld.errors import BeeldError, ChecksFailed, Damaged, DeliveryRefused, UsageError
+from beeld.errors import BeeldError, ChecksFailed, Damaged, DeliveryRefused, UsageError, interrupted
 from beeld.settings import load_settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -37,10 +37,10 @@ def main() -> None:
             raise
         messages.print(f"beeld: {error.message}")
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        messages.print("beeld: interrupted. Nothing that was published has changed.")
-        sys.exit(130)
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
+        if interrupted(error):
+            messages.print("beeld: interrupted. Nothing that was published has changed.")
+            sys.exit(130)
         if debug:
             raise
         from beeld.warehouse.room import disk_fault

@@ -84,3 +84,8 @@ class Busy(BeeldError):
     """Another refresh holds the lock."""
 
     exit_code = 75
+
+
+def interrupted(error: BaseException) -> bool:
+    """True for Ctrl-C, also when DuckDB was at work: it makes a RuntimeError of it."""
+    return isinstance(error, KeyboardInterrupt) or (type(error) is RuntimeError and str(error) == "Query interrupted")

@@ -3,6 +3,9 @@
     in:  one JSON object per line: {"project", "home", "urls", "areas", "render", "die_before", "largest_file", "said"}
     out: the process id when the run starts, then its exit status (negative: the signal that ended it)
 
+    in:  the same with "race": how many are to begin at once; each writes what it says in the folder "said"
+    out: a JSON list of [exit status, seconds] for each
+
 Great Expectations alone takes ten seconds to import, and forty kills need eighty runs.
 """
 
@@ -12,6 +15,7 @@ import resource
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +25,7 @@ import great_expectations  # noqa: F401 - imported before the fork, so that no r
 
 import beeld.profiles.render
 import beeld.warehouse.checks  # noqa: F401
-from beeld.errors import BeeldError
+from beeld.errors import BeeldError, interrupted
 from beeld.refresh import Options, refresh
 from beeld.warehouse import release
 from tests.reliability.worlds import example_settings
@@ -50,10 +54,33 @@ def run(order: dict[str, Any]) -> int:
             _largest_file(resource.RLIM_INFINITY)
             Path(order["said"]).write_text(error.message, encoding="utf-8")
         return error.exit_code
-    except Exception:
+    except (Exception, KeyboardInterrupt) as error:
+        if interrupted(error):
+            return 130
         traceback.print_exc()
         return 1
     return 0
+
+
+def race(order: dict[str, Any]) -> list[tuple[int, float]]:
+    """As many runs as the order says, begun at once; how each ended and how long it took."""
+    gate, opener = os.pipe()
+    children: list[int] = []
+    for number in range(order["race"]):
+        child = os.fork()
+        if child == 0:
+            os.close(opener)
+            os.read(gate, 1)  # nothing comes: it ends when the gate is opened
+            os._exit(run({**order, "said": str(Path(order["said"]) / str(number))}))
+        children.append(child)
+    started = time.monotonic()
+    os.close(opener)
+    ended: dict[int, tuple[int, float]] = {}
+    while len(ended) < len(children):
+        child, status = os.wait()
+        ended[child] = os.waitstatus_to_exitcode(status), time.monotonic() - started
+    os.close(gate)
+    return [ended[child] for child in children]
 
 
 def _largest_file(size: int) -> None:
@@ -82,11 +109,16 @@ def main() -> None:
     """Serve orders until the input ends."""
     if threading.active_count() != 1:
         sys.exit("a thread runs before the first fork: a child could hang")
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background of a shell ignores it
     print("ready", flush=True)
     for line in sys.stdin:
+        order = json.loads(line)
+        if "race" in order:
+            print(json.dumps(race(order)), flush=True)
+            continue
         child = os.fork()
         if child == 0:
-            os._exit(run(json.loads(line)))
+            os._exit(run(order))
         print(child, flush=True)
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)

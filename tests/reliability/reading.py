@@ -14,7 +14,7 @@ from pathlib import Path
 from beeld.warehouse.read import current_release, open_warehouse, warehouse_file
 from tests.reliability.worlds import example_settings
 
-PAUSE = 0.05
+PAUSE = 0.2
 """Seconds between two reads: four readers who never pause measure how two cores are shared, not how long opening takes."""
 QUERY = """select (select release from release), (select max(gewijzigd)::varchar from bron), (select count(*) from waarde),
   (select count(*) from signaal), (select count(distinct snapshot_sha256) from waarde)"""

@@ -31,6 +31,7 @@ from beeld.sources.packed import CutOff, unpacked
 
 SIDECAR = "snapshot.json"
 STATE = "stand.json"
+SEAL = "zegel"
 BOM = b"\xef\xbb\xbf"
 
 
@@ -196,7 +197,8 @@ class Delivery:
         for path in self.folder.iterdir():  # the journal, and what a fetch in another way left
             if path not in belongs:
                 path.unlink()
-        write_json(self.folder / SIDECAR, {k: v for k, v in asdict(snapshot).items() if k != "folder"})
+        content = {name: value for name, value in asdict(snapshot).items() if name != "folder"}
+        write_json(self.folder / SIDECAR, {**content, SEAL: _seal(content)})
         for path in sorted(self.folder.iterdir()):
             sync(path)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -210,10 +212,17 @@ def table_folder(raw: Path, bron: str, tabel: str) -> Path:
     return raw / bron / tabel
 
 
+def _seal(content: dict[str, Any]) -> str:
+    """The sha256 of what a sidecar says, so that a changed bit in it is noticed as it is in a document."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
 def load_snapshot(folder: Path) -> Snapshot:
     """The snapshot in `folder`, from its sidecar; Damaged when there is none that can be read."""
     try:
         content: dict[str, Any] = json.loads((folder / SIDECAR).read_text(encoding="utf-8"))
+        if content.pop(SEAL) != _seal(content):
+            raise ValueError(f"it does not match its own {SEAL}")
         documents = tuple(Document(**document) for document in content.pop("documenten"))
         selected = content.pop("gemeenten", None)
         gemeenten = None if selected is None else tuple(str(code) for code in selected)

@@ -78,14 +78,22 @@ def exclusive(settings: Settings, what: str) -> Generator[None]:
         lock.truncate()
         lock.write(f"{what}, process {os.getpid()}, since {time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime())} UTC")
         lock.flush()
-        yield
+        try:
+            yield
+        finally:
+            lock.truncate(0)  # who comes next never reads the name of one that has gone
 
 
 def _busy(lock: IO[str], settings: Settings) -> Busy:
-    lock.seek(0)
-    holder = lock.read().strip() or "another process"
+    holder = ""
+    for _ in range(20):  # it may have the lock and not yet have written its name
+        lock.seek(0)
+        holder = lock.read().strip()
+        if holder:
+            break
+        time.sleep(0.05)
     return Busy(
-        f"another refresh is running: {holder}",
+        f"another refresh is running: {holder or 'another process'}",
         where=str(settings.home),
         kept="Nothing was changed",
         todo="Wait until it has ended",
