@@ -34,9 +34,10 @@ def forks() -> Iterator[list[ForkServer]]:
 # ---------------------------------------------------------------- a whole refresh, killed
 
 
-@pytest.mark.parametrize("kills", [40, pytest.param(1_000, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize(("kills", "finished"), [(40, 1), pytest.param(1_000, 5, marks=pytest.mark.nightly)])
 def test_sigkill_at_random_moments_of_a_refresh(
     kills: int,
+    finished: int,
     forks: list[ForkServer],
     example_data: Path,
     example_project_folder: Path,
@@ -50,14 +51,15 @@ def test_sigkill_at_random_moments_of_a_refresh(
         lots = [shares[start :: len(forks)] for start in range(len(forks))]
         homes = [copy_home(small_template, tmp_path / str(number)) for number in range(len(forks))]
         jobs = zip(forks, homes, lots, strict=True)
-        late = list(pool.map(lambda job: kill_many(*job, example_data, example_project_folder), jobs))
+        late = list(pool.map(lambda job: kill_many(*job, finished, example_data, example_project_folder), jobs))
     print(f"{kills} refreshes killed, {sum(late)} more had ended before: 0 mixed, 0 lost, 0 mended by hand")
 
 
-def kill_many(fork: ForkServer, home: Path, shares: list[float], data: Path, project: Path) -> int:
-    """Kill a refresh at each share of its duration; after each kill look, and let the next refresh finish.
+def kill_many(fork: ForkServer, home: Path, shares: list[float], finished: int, data: Path, project: Path) -> int:
+    """Kill a refresh at each share of its duration; look after each kill, and let every `finished`-th next refresh finish.
 
-    Returns how many refreshes had ended before they could be killed; for each of them another one is killed, earlier.
+    The others are killed in their turn. Returns how many refreshes had ended before they could be killed; for each of them
+    another one is killed, earlier.
     """
     late = 0
     with LoopbackServer(data) as server:
@@ -76,11 +78,13 @@ def kill_many(fork: ForkServer, home: Path, shares: list[float], data: Path, pro
                 todo.append(share * 0.9)
                 assert late <= len(shares), "the moments lie within the run"
             after = complete(settings)
+            assert (settings.releases / before).is_dir()
+            if todo and (len(shares) - len(todo)) % finished:
+                continue
             spent = timed(fork, home, project, server)
             if after == before:
                 duration = (duration + spent) / 2
             assert complete(settings) != before
-            assert (settings.releases / before).is_dir()
             no_litter(home)
     return late
 
