@@ -73,7 +73,7 @@ def test_fifty_holders_that_are_killed_hold_nothing(fork: ForkServer, world: Wor
 # ---------------------------------------------------------------- interrupted
 
 
-@pytest.mark.parametrize("moments", [4, pytest.param(20, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("moments", [3, pytest.param(20, marks=pytest.mark.nightly)])
 @pytest.mark.parametrize(("number", "ending"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
 def test_interrupted_at_random_moments(number: signal.Signals, ending: int, moments: int, fork: ForkServer, world: World) -> None:
     draw = random.Random(SEED)

@@ -34,7 +34,7 @@ def forks() -> Iterator[list[ForkServer]]:
 # ---------------------------------------------------------------- a whole refresh, killed
 
 
-@pytest.mark.parametrize(("kills", "finished"), [(40, 1), pytest.param(1_000, 5, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize(("kills", "finished"), [(40, 4), pytest.param(1_000, 5, marks=pytest.mark.nightly)])
 def test_sigkill_at_random_moments_of_a_refresh(
     kills: int,
     finished: int,
