@@ -11,10 +11,16 @@ import duckdb
 
 from beeld.errors import BeeldError, NoRoom, Unwritable
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""No room: on the disk, in what this user may use of it, or in what one file may hold."""
-CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
-"""Not to be used: read-only, somebody else's, or broken."""
+FAULTS: tuple[tuple[type[BeeldError], tuple[int, ...], str, str], ...] = (
+    (NoRoom, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "there is no room left on the disk", "Make room"),
+    (
+        Unwritable,
+        (errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO),
+        "the disk cannot be used",
+        "Look at the disk and at whose the folder is",
+    ),
+)
+"""What the numbers mean that a disk answers with: no room (on it, for this user, in one file), or read-only, not ours, broken."""
 
 
 def need_room(place: Path, size: int, what: str) -> None:
@@ -33,20 +39,10 @@ def need_room(place: Path, size: int, what: str) -> None:
 def disk_fault(error: BaseException, where: str = "") -> BeeldError | None:
     """What a user should hear of an error of Python or DuckDB that a disk gave; None when it is something else."""
     said = " ".join(str(error).split())
-    if _means(error, FULL):
-        return NoRoom(
-            f"there is no room left on the disk: {said}",
-            where=where,
-            kept="Nothing that was published has changed",
-            todo="Make room and give the command again",
-        )
-    if _means(error, CLOSED):
-        return Unwritable(
-            f"the disk cannot be used: {said}",
-            where=where,
-            kept="Nothing that was published has changed",
-            todo="Look at the disk and at whose the folder is, and give the command again",
-        )
+    for kind, numbers, what, todo in FAULTS:
+        if _means(error, numbers):
+            kept = "Nothing that was published has changed"
+            return kind(f"{what}: {said}", where=where, kept=kept, todo=f"{todo} and give the command again")
     return None
 
 
