@@ -15,8 +15,7 @@ from pathlib import Path
 import duckdb
 
 from beeld.errors import Busy, Damaged, UsageError
-from beeld.profiles.render import RENDERERS, chosen_renderers, render_site
-from beeld.profiles.spread import reach
+from beeld.profiles.formats import RENDERERS, refuse_unknown
 from beeld.settings import Settings
 from beeld.sources.fetch import SUPERSEDED, Delivered, Look, deliveries, warnings_of
 from beeld.sources.http import Transport, open_client
@@ -86,8 +85,10 @@ def refresh(
     (what this run wrote is then taken away). In each case the last release stays current.
     """
     if options.render:
-        chosen_renderers(options.formats, settings.language)  # what does not exist is said before the work, not after
+        refuse_unknown(options.formats, settings.language)  # what does not exist is said before the work, not after
         if settings.cluster is not None:
+            from beeld.profiles.spread import reach  # late: it brings what draws along
+
             reach(settings.cluster)
     with room_kept(settings), release.exclusive(settings, "beeld refresh"), open_shelf(settings) as shelf:
         release.sweep(settings)
@@ -153,6 +154,7 @@ def fetch(
         return deliveries(Look(settings, None, options.strict, progress), catalog.sources)
     with open_client(transport, only_here=settings.redirected) as client:
         look = Look(settings, client, options.strict, progress, watch, judge=partial(drift.judge, shelf=shelf))
+        look = look if shelf is None else replace(look, receive=shelf.receive)
         return deliveries(look, catalog.sources, lambda found: asked_gemeenten(settings, options, catalog, found))
 
 
@@ -298,6 +300,8 @@ def publish(
 
 def render_into(folder: Path, settings: Settings, catalog: Catalog, inputs: Inputs, progress: Progress) -> None:
     """The pages of the areas that were asked for, inside the release."""
+    from beeld.profiles.render import render_site  # late, as below: what draws takes memory that building needs
+
     warehouse = folder / f"{folder.name}.duckdb"
     codes = areas_to_render(warehouse, inputs.options, {union.code: union.buurten for union in catalog.unions})
     render_site(
@@ -372,6 +376,8 @@ def render_current(
 
     Without codes: the areas that the release was made for. UsageError for a format, lens or language that does not exist.
     """
+    from beeld.profiles.render import render_site
+
     folder = current_release(settings)
     manifest = release.read_manifest(folder)
     catalog = load_catalog(settings.project, settings.home, example=bool(manifest["voorbeeld"]))

@@ -83,7 +83,7 @@ settings, began = load_settings(), time.monotonic()
 with release.exclusive(settings, "benchmark"), open_shelf(settings) as shelf:
     release.sweep(settings)
     with open_client() as client:
-        look = Look(settings, client, judge=partial(drift.judge, shelf=shelf))
+        look = Look(settings, client, judge=partial(drift.judge, shelf=shelf), receive=shelf.receive)
         found = deliveries(look, {declared.bron: declared}, lambda _: tuple(gemeenten) if gemeenten else None)
     spent = {"seconden": time.monotonic() - began, "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
     (settings.home / "ophalen.json").write_text(json.dumps(spent))

@@ -15,9 +15,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from beeld.profiles.contents import contents_of
+from beeld.profiles.formats import RENDERERS, renderer
 from beeld.profiles.lenses import load_lens
 from beeld.profiles.reading import build_profile, load_batch, load_release
-from beeld.profiles.render import RENDERERS
 from beeld.profiles.site import Site
 from beeld.refresh import Options, refresh
 from beeld.settings import Settings, load_settings
@@ -57,10 +57,11 @@ def main() -> None:
         print(f"{len(codes)} areas of the example, {rounds} times each; their contents: {1000 * made:.0f} ms an area\n")
         print("| format | processor time an area (ms) | areas a second on one core | kB an area | peak memory so far (MB) |")
         print("|---|---:|---:|---:|---:|")
-        for name, renderer in RENDERERS.items():
+        for name in RENDERERS:
+            drawn = renderer(name)
             started, size = time.process_time(), 0
             for each in contents:
-                size += sum(path.stat().st_size for path in renderer.render(each, site, (), None))
+                size += sum(path.stat().st_size for path in drawn.render(each, site, (), None))
             spent = (time.process_time() - started) / len(contents)
             memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
             print(

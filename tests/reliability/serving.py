@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -160,15 +161,18 @@ def serving(home: Path, *words: str, limits: str = "") -> Iterator[Serving]:
         process.stdout.close()
 
 
-if __name__ == "__main__":
-    # python -m tests.reliability.serving PORT TOKEN COUNT: ask COUNT times, in sessions of one and of twelve questions;
-    # say now and then how far it is, and at the end what was seen
-    import time
+def ask(port: int, secret: str, count: int, last: str) -> dict[str, list[object]]:
+    """Ask at least `count` times, in sessions of one and of twelve questions, and on until release `last` is seen.
 
-    port, secret, count = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-    con, took, seen, faults = client(), [], [], []
-    session: list[str] = []
-    for number in range(count):
+    Says after every 24 questions how far it is. A client that does not see `last` within a minute of its count stops.
+    """
+    con = client()
+    took: list[object] = []
+    seen: list[object] = []
+    faults: list[object] = []
+    session: list[object] = []
+    number, patience = 0, float("inf")
+    while number < count or number % 24 or (last not in seen and time.perf_counter() < patience):
         alone = number % 24 < 12
         begun = time.perf_counter()
         try:
@@ -188,9 +192,17 @@ if __name__ == "__main__":
         except duckdb.Error as error:
             faults.append(str(error).splitlines()[0])
         took.append(time.perf_counter() - begun)
-        if number % 24 == 23:
+        number += 1
+        if number == count:
+            patience = time.perf_counter() + 60
+        if number % 24 == 0:
             con.execute("detach beeld")
             if len(set(session)) != 1:
-                faults.append(f"a session saw {sorted(set(session))}")
-            print(number + 1, flush=True)
-    print(json.dumps({"faults": faults, "seen": seen, "took": took}))
+                faults.append(f"a session saw {sorted(map(str, set(session)))}")
+            print(number, flush=True)
+    return {"faults": faults, "seen": seen, "took": took}
+
+
+if __name__ == "__main__":
+    # python -m tests.reliability.serving PORT TOKEN COUNT LAST_RELEASE
+    print(json.dumps(ask(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4])))

@@ -10,13 +10,14 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beeld.errors import SourceChanged
 from beeld.sources import packed, pages
 from beeld.sources.packed import CutOff, pack, unpacked
-from beeld.sources.pages import Page, Row, read_page
+from beeld.sources.pages import Objects, Page, Row, read_page
+from beeld.sources.whole_rows import WholeRows
 
 LIMIT = 10_000_000
 TEXTS = st.text(alphabet='abc},{["]:\\\n "value"é', max_size=12)
@@ -42,7 +43,7 @@ def read(folder: Path, body: bytes, file: bytes | None = None) -> tuple[Page, li
         lots.append(lot)
         return lot
 
-    return read_page(path, "bron T", each, LIMIT), lots
+    return read_page(path, "bron T", Objects(), each, LIMIT), lots
 
 
 def small_lots(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
@@ -65,6 +66,56 @@ def test_read_in_parts_is_read_whole(
     assert page.members == {key: value for key, value in content.items() if key != "value"}
     assert (page.rows, page.bytes, page.sha256) == (len(rows), len(body), hashlib.sha256(body).hexdigest())
     assert page.inhoud == hashlib.sha256(orjson.dumps(rows, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+NAMES = ["naam", "getal", "value", "`gek`", "é", "leeg"]
+CELLS = st.one_of(TEXTS, st.integers(-(10**15), 10**15), st.booleans(), st.none(), st.lists(TEXTS, max_size=2))
+WHOLE = st.lists(
+    st.tuples(st.fixed_dictionaries({"sleutel": CELLS}), st.dictionaries(st.sampled_from(NAMES), CELLS), st.booleans()),
+    max_size=8,
+)
+
+
+@settings(max_examples=40)
+@given(given=WHOLE, size=st.integers(1, 60), announced=st.lists(st.sampled_from(NAMES), unique=True))
+def test_whole_rows_say_what_plain_ones_say(
+    given: list[tuple[dict[str, Any], dict[str, Any], bool]], size: int, announced: list[str], folder: Path
+) -> None:
+    """The same hash with more, fewer and other members than announced, in any order, and the needed cells by column."""
+    rows = [{**needed, **others} if first else {**others, **needed} for needed, others, first in given]
+    path = folder / "pagina.json.gz"
+    path.write_bytes(gzip.compress(json.dumps({"value": rows}).encode()))
+    form = WholeRows(["sleutel"], announced)
+    found: list[Any] = []
+
+    def each(lot: list[Any]) -> list[Any]:
+        found.extend(form.columns(lot)["sleutel"])
+        return lot
+
+    with pytest.MonkeyPatch.context() as patch:
+        small_lots(patch, size)
+        page = read_page(path, "bron T", form, each, LIMIT)
+    assert found == [row["sleutel"] for row in rows]
+    assert (page.rows, page.members) == (len(rows), {})
+    plain = json.dumps(rows, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    assert page.inhoud == hashlib.sha256(plain).hexdigest()
+
+
+def test_a_member_with_a_name_that_no_source_has(folder: Path) -> None:
+    path = folder / "pagina.json.gz"
+    path.write_bytes(gzip.compress(json.dumps({"value": [{"a": 1, 'b"': 2}]}).encode()))
+    with pytest.raises(SourceChanged, match="a row cannot be read: Object contains unknown field"):
+        read_page(path, "bron T", WholeRows(["a"], ["c\\"]), lambda lot: lot, LIMIT)
+
+
+@pytest.mark.parametrize("size", [1, 10_000])
+def test_a_row_without_a_needed_column(size: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small_lots(monkeypatch, size)
+    path = folder / "pagina.json.gz"
+    path.write_bytes(gzip.compress(b'{"value": [{"a": 1, "b": "x"}, {"b": 2, "c": 3}, {"a": 1}]}'))
+    form = WholeRows(["a", "b"])
+    with pytest.raises(SourceChanged, match="rows lack column a that DataProperties announces"):
+        read_page(path, "bron T", form, lambda lot: lot, LIMIT)
 
 
 def test_a_large_page_comes_in_small_lots(folder: Path) -> None:
@@ -92,7 +143,7 @@ def test_a_page_that_is_cut_off(cut: float, folder: Path) -> None:
         (b'{"waarde": []}', "no list 'value'"),
         (b'{"value": 1}', "no list"),
         (b"[1]", "list where"),
-        (b'{"value": [1]}', "no JSON"),
+        (b'{"value": [1]}', "a row cannot be read"),
     ],
 )
 def test_what_is_no_page_of_rows(body: bytes, says: str, folder: Path) -> None:
@@ -104,7 +155,7 @@ def test_a_page_over_the_limit(folder: Path) -> None:
     path = folder / "bom.json.gz"
     path.write_bytes(gzip.compress(b" " * 2_000_000))
     with pytest.raises(SourceChanged, match="larger than 1000000 bytes"):
-        read_page(path, "bron T", lambda lot: lot, 1_000_000)
+        read_page(path, "bron T", Objects(), lambda lot: lot, 1_000_000)
 
 
 @given(parts=st.lists(st.binary(max_size=50), max_size=5), more=st.lists(st.binary(max_size=50), max_size=5))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,12 @@ import duckdb
 import pytest
 
 from beeld.errors import SourceChanged
+from beeld.sources import odata_v3
 from beeld.sources.archive import Snapshot
-from beeld.transforms import drift, staging
+from beeld.sources.pages import read_page
+from beeld.sources.questions import WHOLE
+from beeld.sources.rowcheck import RowCheck
+from beeld.transforms import drift, staging, staging_odata_v3
 from beeld.transforms.basis import Staged, create_basis
 from beeld.transforms.shelf import Shelf
 from tests.indicatoren import deliveries
@@ -35,8 +40,44 @@ def judged(snapshot: Snapshot, folder: Path) -> Shelf:
     return shelf
 
 
+def fetched(snapshot: Snapshot, folder: Path, pages: Callable[[list[str]], list[str]]) -> Shelf:
+    """A shelf that received the pages of a delivery as a fetch gives them, in the order of `pages`; then it was judged."""
+    shelf = Shelf(folder / "shelf")
+    layout = odata_v3.read_layout(snapshot, SOURCE, FIRST)
+    source = odata_v3.read_pinned(snapshot, SOURCE, layout)
+    for _ in range(2):  # the first try broke off
+        check = RowCheck(layout, source, True, receiver=shelf.receive(source, FIRST, layout, True))
+        for name in pages(snapshot.names("UntypedDataSet-")):
+            check.begin(WHOLE, name)
+            read_page(snapshot.folder / f"{name}.json.gz", name, check.form, check.lot, 1_000_000)
+        check.accept()
+    drift.judge(SOURCE, FIRST, snapshot, None, shelf)
+    return shelf
+
+
+WAYS = {
+    "archive": judged,
+    "fetch": lambda snapshot, folder: fetched(snapshot, folder, lambda names: names),
+    "page in two tries": lambda snapshot, folder: fetched(snapshot, folder, lambda names: [names[0], *names]),
+}
+
+
+def noted_calls(patch: pytest.MonkeyPatch, module: Any, name: str) -> list[Any]:
+    """The calls of a function of a module from now on."""
+    calls: list[Any] = []
+    original = getattr(module, name)
+
+    def noted(*words: Any) -> Any:
+        calls.append(words)
+        return original(*words)
+
+    patch.setattr(module, name, noted)
+    return calls
+
+
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("year_from", [0, 2021])
-def test_the_cells_are_those_of_the_archive(year_from: int, tmp_path: Path) -> None:
+def test_the_cells_are_those_of_the_archive(way: str, year_from: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of every year asked for, with each kind of missing, a topic that one year lacks, another age and an odd name."""
     rows = [
         row("NL01", "5", ".", year="2020JJ00"),
@@ -47,7 +88,9 @@ def test_the_cells_are_those_of_the_archive(year_from: int, tmp_path: Path) -> N
         row("BU00140001", "8", "1", year="2021MM01"),
     ]
     snapshot = deliveries.archived(tmp_path, rows, periods={"2021JJ00": "Voorlopig"}, without=["Woord_3"])
-    shelf = judged(snapshot, tmp_path)
+    read = noted_calls(monkeypatch, staging_odata_v3, "_read")
+    shelf = WAYS[way](snapshot, tmp_path)
+    assert len(read) == (0 if way == "fetch" else 1)
     direct, expected = basis(lambda con: staging.stage(con, SOURCE, FIRST, snapshot, year_from))
     taken, found = basis(lambda con: shelf.take(con, SOURCE, FIRST, snapshot, year_from))
     assert found == expected != []

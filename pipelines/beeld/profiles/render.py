@@ -1,6 +1,6 @@
 """Write the site of a release: pages of the wanted areas, maps of their gemeenten, index, method page, fonts.
 
-Renderers and output languages are chosen by name, so that a new format is an entry of `RENDERERS` and not a change here.
+Renderers and output languages are chosen by name, so that a new format is an entry of `formats.RENDERERS` and not a change here.
 """
 
 from __future__ import annotations
@@ -12,22 +12,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import duckdb
 
 from beeld.errors import UsageError
-from beeld.profiles.contents import Contents, contents_of
-from beeld.profiles.html import HtmlRenderer, environment
+from beeld.profiles.contents import contents_of
+from beeld.profiles.formats import refuse_unknown, renderer
+from beeld.profiles.html import environment
 from beeld.profiles.lenses import known_lenses, load_lens
 from beeld.profiles.model import Release
 from beeld.profiles.pack import write_pack
-from beeld.profiles.pdf import PdfRenderer
 from beeld.profiles.reading import ReleaseData, build_profile, load_batch
 from beeld.profiles.site import Picture, Site
-from beeld.profiles.slides import PptxRenderer
 from beeld.profiles.spread import Crew, Desk, Opened, crew, given_of
-from beeld.profiles.xlsx import XlsxRenderer
 from beeld.settings import project_folder
 from beeld.transforms.catalog import Catalog
 from beeld.transforms.target_groups import load_target_groups
@@ -46,24 +43,6 @@ MOST_PIXELS = 20
 EMBEDDING = frozenset({"pdf", "pptx"})
 """Formats that take the drawn maps into their own files."""
 FONTS = ("SourceSansPro-Regular.ttf", "SourceSansPro-It.ttf", "SourceSansPro-Semibold.ttf", "LICENSE.txt")
-LANGUAGES = ("nl",)
-
-
-class Renderer(Protocol):
-    """Lays out the contents of a profile; it computes nothing.
-
-    `render` is called once per area and returns the files it wrote under `site.folder`; `finish` once, after all areas.
-    """
-
-    @property
-    def name(self) -> str: ...
-
-    def render(self, contents: Contents, site: Site, maps: Sequence[Picture], locator: Picture | None) -> list[Path]: ...
-
-    def finish(self, site: Site, maps: Mapping[str, Sequence[Picture]]) -> list[Path]: ...
-
-
-RENDERERS: dict[str, Renderer] = {each.name: each for each in (HtmlRenderer(), PdfRenderer(), PptxRenderer(), XlsxRenderer())}
 
 
 def _silent(_message: str) -> None:
@@ -97,7 +76,7 @@ def render_site(
     scheduler whose workers do the work instead of this machine. Raises UsageError for an area, lens, format or language that
     does not exist; nothing is written then. Raises ClusterLost when the cluster cannot be reached or is lost underway.
     """
-    renderers = chosen_renderers(formats, language)
+    refuse_unknown(formats, language)
     chosen_lens = load_lens(project or project_folder(), lens, catalog)
     opened = Opened(warehouse, catalog)
     with closing(opened):
@@ -118,23 +97,13 @@ def render_site(
             for number, files in enumerate(_laid_out(stacks, workers, formats), start=1):
                 written += files
                 progress(f"profielen: {sum(len(stack.codes) for stack in stacks[:number])} van {len(set(areas))}")
-        for renderer in renderers:
-            written += renderer.finish(site, drawn)
+        for name in formats:
+            written += renderer(name).finish(site, drawn)
         if pack and "html" in formats:
             written += write_pack(opened.con, site, pack)
         if site.atlas:
             written += _write_atlas(opened.con, site, project or project_folder(), progress)
     return written
-
-
-def chosen_renderers(formats: Sequence[str], language: str) -> list[Renderer]:
-    """The renderers of these formats; UsageError for a format or language that does not exist."""
-    if language not in LANGUAGES:
-        raise UsageError(f"language '{language}' does not exist yet", todo=f"Choose one of: {', '.join(LANGUAGES)}")
-    for name in formats:
-        if name not in RENDERERS:
-            raise UsageError(f"format '{name}' does not exist", todo=f"Choose from: {', '.join(sorted(RENDERERS))}")
-    return [RENDERERS[name] for name in formats]
 
 
 @dataclass(frozen=True)
@@ -203,7 +172,7 @@ def _lay_out(desk: Desk, stack: Stack) -> list[Path]:
         contents = contents_of(build_profile(site.data, batch, code, stack.texts.get(code)), site)
         pictures = stack.maps.get(contents.profile.area.gemeente or "", ())
         for name in site.formats:
-            written += RENDERERS[name].render(contents, site, pictures, stack.locators.get(code))
+            written += renderer(name).render(contents, site, pictures, stack.locators.get(code))
     return written
 
 

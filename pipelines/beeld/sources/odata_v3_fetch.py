@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic
 
 import httpx
 
@@ -24,10 +25,10 @@ from beeld.sources.journal import Document
 from beeld.sources.members import of_table
 from beeld.sources.odata_v3 import DROP_REFUSED, TYPED, UNTYPED, refuse_lost_columns
 from beeld.sources.packed import CutOff, unpacked
-from beeld.sources.pages import Page, Row, read_page
+from beeld.sources.pages import Form, Lot, Objects, Page, Row, read_page
 from beeld.sources.progress import TableProgress
 from beeld.sources.questions import WHOLE, Question, data_questions, region_questions
-from beeld.sources.rowcheck import Ignored, RowCheck
+from beeld.sources.rowcheck import Ignored, Receive, RowCheck
 
 MAX_METADATA_PAGES = 100
 MAX_DATA_PAGES = 1000
@@ -50,6 +51,7 @@ class Fetch:
     delivery: Delivery
     gemeenten: tuple[str, ...] | None
     report: Callable[[TableProgress], None]
+    receive: Receive
 
     @property
     def where(self) -> str:
@@ -69,19 +71,20 @@ def fetch(
     report: Callable[[TableProgress], None],
     state: str = "",
     gemeenten: tuple[str, ...] | None = None,
+    receive: Receive = lambda _source, _table, _layout, _untyped: None,
 ) -> Snapshot:
     """Fetch one table, or the rows of some of its gemeenten, check it and move it into the archive.
 
     `state` is `Modified` as the catalogue says it; a table whose own `Modified` is another at the end was read while it changed,
-    is read once more and then refused. Raises SourceUnreachable (what was received is kept for the next time) or SourceChanged
-    (nothing is kept); in both cases nothing reaches the archive.
+    is read once more and then refused. `receive` gives who wants the cells of the rows as they come. Raises SourceUnreachable
+    (what was received is kept for the next time) or SourceChanged (nothing is kept); in both cases nothing reaches the archive.
     """
     where, root = f"{source.bron} {table.tabel}", f"{base}/ODataFeed/odata/{table.tabel}"
     tries = 0
     while tries < 2:
         delivery = Delivery(scratch, source.bron, table.tabel, state)
         try:
-            job = Fetch(client, root, source, table, delivery, gemeenten, report)
+            job = Fetch(client, root, source, table, delivery, gemeenten, report, receive)
             found = _fetch_once(job, state, raw, previous)
         except _Stale:
             delivery.discard()
@@ -111,12 +114,13 @@ def _fetch_once(job: Fetch, state: str, raw: Path, previous: Snapshot | None) ->
     members = {name: _members(job, name, layout) for name in layout.dimensions}
     source = of_table(job.source, job.table, layout, members, job.where)
     questions = data_questions(source, layout, members, job.gemeenten)
+    announced = ["ID", *(str(row["Key"]) for row in properties if row.get("Key"))]
     try:
-        received = _data(job, UNTYPED, source, layout, questions, members)
+        received = _data(job, UNTYPED, source, layout, questions, members, announced)
     except (NotFound, Rejected):  # not every table has one
         if job.delivery.has(UNTYPED):
             raise
-        received = _data(job, TYPED, source, layout, questions, members)
+        received = _data(job, TYPED, source, layout, questions, members, announced)
     info = _info(job)
     _refuse_delivery(job, info, members[layout.region], received, previous)
     modified = str(info.get("Modified") or "")
@@ -160,7 +164,7 @@ def _info(job: Fetch) -> Row:
 
     def read(path: Path) -> Page:
         rows.clear()
-        return read_page(path, job.where, lambda lot: _collected(rows, lot), http.MAX_BYTES)
+        return read_page(path, job.where, Objects(), lambda lot: _collected(rows, lot), http.MAX_BYTES)
 
     url, name = f"{job.root}/TableInfos?$format=json", "TableInfos-0001"
     _, page = save_json(job.client, url, job.delivery.path(name), read, where=f"{job.where} TableInfos")
@@ -183,14 +187,21 @@ def _document(name: str, url: str, page: Page) -> Document:
 # ---------------------------------------------------------------- pages
 
 
-def _page(
-    job: Fetch, name: str, url: str, each: Callable[[list[Row]], list[Row]], begin: Callable[[str], None], where: str
-) -> Page:
+@dataclass(frozen=True)
+class Reading(Generic[Lot]):
+    """How the rows of a question are read: `begin` with a page, perhaps again, then `each` lot of its rows in `form`."""
+
+    form: Form[Lot]
+    begin: Callable[[str], None]
+    each: Callable[[Lot], Lot]
+
+
+def _page(job: Fetch, name: str, url: str, reading: Reading[Lot], where: str) -> Page:
     """One page, out of what an earlier fetch left or else from the service; it belongs to the delivery from then on."""
 
     def read(path: Path) -> Page:
-        begin(where)
-        return read_page(path, where, each, http.MAX_BYTES)
+        reading.begin(where)
+        return read_page(path, where, reading.form, reading.each, http.MAX_BYTES)
 
     path, known = job.delivery.path(name), job.delivery.kept(name, url)
     if known is not None:
@@ -215,15 +226,7 @@ def _sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _pages(
-    job: Fetch,
-    name: str,
-    first: int,
-    url: str,
-    each: Callable[[list[Row]], list[Row]],
-    begin: Callable[[str], None],
-    limit: Callable[[int], int],
-) -> Iterator[Page]:
+def _pages(job: Fetch, name: str, first: int, url: str, reading: Reading[Lot], limit: Callable[[int], int]) -> Iterator[Page]:
     """Every page of a question, next links followed verbatim; refuses a link seen before and more pages than `limit` allows.
 
     `limit` gives the number of pages there can be when the first has so many rows. Pages are numbered from `first`.
@@ -239,7 +242,7 @@ def _pages(
             raise SourceChanged(f"delivers more pages than its row count allows ({most})", where=where)
         seen.add(target)
         number = first + len(seen) - 1
-        page = _page(job, f"{name}-{number:04d}", target, each, begin, f"{where} page {number}")
+        page = _page(job, f"{name}-{number:04d}", target, reading, f"{where} page {number}")
         most = limit(page.rows) if len(seen) == 1 else most
         yield page
         link = page.members.get("odata.nextLink")
@@ -271,7 +274,7 @@ def _small_set(job: Fetch, name: str, questions: Sequence[Question]) -> list[Row
             fresh.clear()
 
         url = f"{job.root}/{name}?$format=json{question.query()}"
-        for _ in _pages(job, name, number + 1, url, each, clear, lambda _rows: MAX_METADATA_PAGES):
+        for _ in _pages(job, name, number + 1, url, Reading(Objects(), clear, each), lambda _rows: MAX_METADATA_PAGES):
             number += 1
             seen.update(repr(row.get("Key")) for row in fresh)
             rows += fresh
@@ -293,6 +296,7 @@ def _data(
     layout: Layout,
     questions: Sequence[Question],
     members: Mapping[str, Sequence[Row]],
+    announced: Sequence[str],
 ) -> Received:
     """Keep every data page. Keys are unique, and a selection has the number of rows that the source states for it.
 
@@ -302,14 +306,19 @@ def _data(
     room = 1
     for rows in members.values():
         room *= len(rows)
-    check = RowCheck(layout, source, data_set == UNTYPED)
+
+    def anew() -> RowCheck:
+        receiver = job.receive(source, job.table, layout, data_set == UNTYPED)
+        return RowCheck(layout, source, data_set == UNTYPED, announced, receiver)
+
+    check = anew()
     try:
         _answers(job, data_set, questions, check, room)
     except Ignored:
         if job.gemeenten is not None:
             raise
         job.delivery.forget(f"{data_set}-")
-        check, questions = RowCheck(layout, source, data_set == UNTYPED), [WHOLE]
+        check, questions = anew(), [WHOLE]
         _answers(job, data_set, questions, check, room)
     if check.rows == 0:
         if job.gemeenten is not None:
@@ -333,7 +342,7 @@ def _answers(job: Fetch, data_set: str, questions: Sequence[Question], check: Ro
         def limit(rows: int) -> int:
             return min(MAX_DATA_PAGES, 2 * -(-room // rows) + 2 if rows else 1)  # twice: a list of members may lack a page
 
-        for page in _pages(job, data_set, number + 1, url, check.lot, begin, limit):
+        for page in _pages(job, data_set, number + 1, url, Reading(check.form, begin, check.lot), limit):
             check.accept()
             number, size = number + 1, size + page.bytes
             job.report(TableProgress(job.where, check.rows, number, size, room if question.whole else None))

@@ -1,4 +1,4 @@
-"""One saved OData v3 page, decoded a megabyte at a time: its rows in small lots, its other members, its hashes.
+"""One saved OData v3 page, decoded a part at a time: its rows in small lots, its other members, its hashes.
 
 A page is cut between two rows at a place where `},{` stands. When what lies before the cut is JSON on its own, the cut cannot lie
 inside a text or a nested list; when it is not, more is read first. So the cuts never change what a page says.
@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Generic, Protocol, TypeVar
 
+import msgspec
 import orjson
 
 from beeld.errors import SourceChanged
 from beeld.sources.packed import CutOff, unpacked
 
 Row = dict[str, Any]
-LOT_BYTES = 1024 * 1024
+Lot = TypeVar("Lot", bound=Sized)
+LOT_BYTES = 256 * 1024
+"""What was decoded is still in the processor's cache when it is used."""
 OPENING = re.compile(rb'(?<!\\)"value"\s*:\s*\[')
+NO_JSON = (msgspec.DecodeError, UnicodeDecodeError)
+LACKING = re.compile(r"missing required field `(.*?)`(?: - at |$)", re.DOTALL)
 HEAD_BYTES = 64 * 1024
 """Bytes within which the list of rows begins; facts/CBS.md section 1: only `odata.metadata` goes before it."""
 
@@ -39,13 +44,37 @@ class Page:
     bytes: int
 
 
-def read_page(path: Path, where: str, each: Callable[[list[Row]], list[Row]], limit: int) -> Page:
+class Form(Protocol[Lot]):
+    """How the rows of a page are decoded, and said again for its hash."""
+
+    def rows(self, text: bytes) -> Lot:
+        """The rows of a JSON list. Raises msgspec.ValidationError for another thing than rows, DecodeError for no JSON."""
+        ...
+
+    def said(self, lot: Lot) -> bytes:
+        """The rows as a JSON list, the members of a row in the order of their names."""
+        ...
+
+
+class Objects:
+    """Rows as plain objects, for the small sets of a table: its topics, its members."""
+
+    def rows(self, text: bytes) -> list[Row]:
+        """The rows of a JSON list."""
+        return msgspec.json.decode(text, type=list[Row])
+
+    def said(self, lot: list[Row]) -> bytes:
+        """The rows with sorted keys."""
+        return orjson.dumps(lot, option=orjson.OPT_SORT_KEYS)
+
+
+def read_page(path: Path, where: str, form: Form[Lot], each: Callable[[Lot], Lot], limit: int) -> Page:
     """Read a page from a gzip file, giving its rows to `each` in lots; what `each` returns identifies the lot.
 
     Raises CutOff for a page that is no whole JSON document, SourceChanged for one without a list of rows and for more than
     `limit` bytes, and whatever `each` raises.
     """
-    reader = _Reader(where, each)
+    reader = _Reader(where, form, each)
     body = hashlib.sha256()
     size = 0
     for part in unpacked(path):
@@ -58,69 +87,82 @@ def read_page(path: Path, where: str, each: Callable[[list[Row]], list[Row]], li
     return Page(members, reader.rows, body.hexdigest(), reader.identity(), size)
 
 
-class _Reader:
+class _Reader(Generic[Lot]):
     """The state of reading one page: what is not decoded yet, and the hash of what is."""
 
-    def __init__(self, where: str, each: Callable[[list[Row]], list[Row]]) -> None:
+    def __init__(self, where: str, form: Form[Lot], each: Callable[[Lot], Lot]) -> None:
         self.rows = 0
         self._where = where
+        self._form = form
         self._each = each
-        self._rest = bytearray()
+        self._rest = b""
+        self._place = 0
         self._head: bytes | None = None
-        self._threshold = LOT_BYTES
+        self._least = LOT_BYTES
         self._said = hashlib.sha256(b"[")
         self._size = 0
 
     def take(self, part: bytes) -> None:
         """Add a part of the body and hand on the rows that are complete."""
         self._size += len(part)
-        self._rest += part
+        self._rest, self._place = self._rest[self._place :] + part, 0
         if self._head is None and not self._open():
             return
-        if len(self._rest) < self._threshold:
-            return
-        cut = self._rest.rfind(b"},{")
-        lot = _rows_of(b"[" + bytes(self._rest[: cut + 1]) + b"]") if cut >= 0 else None
-        if lot is None:
-            self._threshold = 2 * len(self._rest)  # a text that holds the mark, or another layout: read on before trying again
-            return
-        self._hand_on(lot)
-        del self._rest[: cut + 2]
-        self._threshold = LOT_BYTES
+        while (cut := self._rest.find(b"},{", self._place + self._least)) >= 0:
+            lot = self._rows(b"[" + self._rest[self._place : cut + 1] + b"]")
+            if lot is None:
+                self._least *= 2  # a text that holds the mark, or a nested list: take more before trying again
+                continue
+            self._hand_on(lot)
+            self._place, self._least = cut + 2, LOT_BYTES
 
     def _open(self) -> bool:
         """Find where the rows begin; what goes before must be JSON when they are left out."""
         found = OPENING.search(self._rest, 0, HEAD_BYTES)
         if found is None:
             return False
-        head = bytes(self._rest[: found.end()]).removeprefix(b"\xef\xbb\xbf")
-        if not isinstance(_decoded(head + b"]}"), dict):
+        head = self._rest[: found.end()].removeprefix(b"\xef\xbb\xbf")
+        try:
+            msgspec.json.decode(head + b"]}", type=dict[str, msgspec.Raw])
+        except NO_JSON:
             return False
-        self._head = head
-        del self._rest[: found.end()]
+        self._head, self._place = head, found.end()
         return True
 
     def finish(self) -> dict[str, Any]:
         """Hand on the last rows and return the members beside them."""
-        text = (self._head or b"") + bytes(self._rest)
-        content = _decoded(text.removeprefix(b"\xef\xbb\xbf"))
-        if content is None:
-            raise CutOff("no whole JSON document", self._size)
-        if not isinstance(content, dict):
-            raise SourceChanged("answers a JSON list where an object belongs", where=self._where)
-        members = cast("dict[str, Any]", content)
-        value = members.pop("value", None)
-        if not isinstance(value, list):
+        text = ((self._head or b"") + self._rest[self._place :]).removeprefix(b"\xef\xbb\xbf")
+        try:
+            content = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+            value = content.pop("value", msgspec.Raw())
+            members = {name: msgspec.json.decode(raw) for name, raw in content.items()}
+        except msgspec.ValidationError as error:
+            raise SourceChanged("answers a JSON list where an object belongs", where=self._where) from error
+        except NO_JSON as error:
+            raise CutOff("no whole JSON document", self._size) from error
+        if bytes(value)[:1] != b"[":
             raise SourceChanged("reply has no list 'value'", where=self._where)
-        self._hand_on(cast("list[Any]", value))
+        lot = self._rows(bytes(value))
+        if lot is None:
+            raise CutOff("no whole JSON document", self._size)
+        self._hand_on(lot)
         return members
 
-    def _hand_on(self, lot: list[Any]) -> None:
-        if not lot:
+    def _rows(self, text: bytes) -> Lot | None:
+        """The rows of a JSON list; None when it is none."""
+        try:
+            return self._form.rows(text)
+        except msgspec.ValidationError as error:
+            lacking = LACKING.search(str(error))
+            what = f"rows lack column {lacking[1]} that DataProperties announces" if lacking else f"a row cannot be read: {error}"
+            raise SourceChanged(what, where=self._where) from error
+        except NO_JSON:
+            return None
+
+    def _hand_on(self, lot: Lot) -> None:
+        if not len(lot):
             return
-        if not all(type(row) is dict for row in lot):
-            raise SourceChanged("a row is no JSON object", where=self._where)
-        said = orjson.dumps(self._each(cast("list[Row]", lot)), option=orjson.OPT_SORT_KEYS)
+        said = self._form.said(self._each(lot))
         self._said.update(said[1:-1] if self.rows == 0 else b"," + said[1:-1])
         self.rows += len(lot)
 
@@ -129,15 +171,3 @@ class _Reader:
         said = self._said.copy()
         said.update(b"]")
         return said.hexdigest()
-
-
-def _decoded(text: bytes) -> Any:
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return None
-
-
-def _rows_of(text: bytes) -> list[Any] | None:
-    content = _decoded(text)
-    return cast("list[Any]", content) if isinstance(content, list) else None

@@ -3,36 +3,67 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence, Set
-from operator import itemgetter
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from types import NoneType
-from typing import Any
+from typing import Any, Protocol
 
 from beeld.errors import SourceChanged
 from beeld.sources.columns import Layout
-from beeld.sources.declarations import Source
+from beeld.sources.declarations import Source, Table
 from beeld.sources.http import safe
-from beeld.sources.odata_v3 import NUMBER, SIGNS, Row
+from beeld.sources.odata_v3 import NUMBER, SIGNS
 from beeld.sources.questions import WHOLE, Question
+from beeld.sources.whole_rows import Columns, WholeRows
 
-UNREMARKABLE = frozenset({int, float, NoneType})
+NUMBERS = frozenset({int, float, NoneType})
 
 
 class Ignored(Exception):
     """The service answers with rows that were not asked for: it passed over the filter."""
 
 
+class Receiver(Protocol):
+    """Who wants the cells of a delivery while it is fetched, so that its pages need not be read again."""
+
+    def begin(self, page: str) -> None:
+        """The rows of this page come next. A page that begins twice was not whole the first time."""
+        ...
+
+    def take(self, columns: Columns) -> None:
+        """Some good rows: the dimensions and the declared columns of the layout, by the names that the source gives them."""
+        ...
+
+
+Receive = Callable[[Source, Table, Layout, bool], Receiver | None]
+"""Asked for each data set that is fetched (the last argument: whether it is Untyped); None: nobody wants its cells."""
+
+
+class Spellings(dict[Any, str]):
+    """A key as delivered -> without its padding, in capitals; each is looked at once."""
+
+    def __missing__(self, key: Any) -> str:
+        text = self[key] = str(key).strip().upper()
+        return text
+
+
 class RowCheck:
     """Judges the rows of one table lot by lot. What a page adds counts from `accept` on, so that a page can be read again."""
 
-    def __init__(self, layout: Layout, source: Source, untyped: bool) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        source: Source,
+        untyped: bool,
+        announced: Iterable[str] = (),
+        receiver: Receiver | None = None,
+    ) -> None:
+        self.form = WholeRows([*layout.dimensions, *layout.columns.values()], announced)
         self._untyped = untyped
+        self._receiver = receiver
         self._dimensions = layout.dimensions
-        self._needed = [*dict.fromkeys([*layout.dimensions, *layout.columns.values()])]
-        self._cells = itemgetter(*self._needed, self._needed[0])  # one more: of a single key it would give no tuple
         self._numbers = {name: key for name, key in layout.columns.items() if source.kolommen[name].soort == "getal"}
-        self._spelling: dict[str, str] = {}
-        self._good: set[str] = set()
+        self._spelling = Spellings()
+        self._good: set[str | None] = {None}
         self._seen: set[tuple[str, ...]] = set()
         self._fresh: set[tuple[str, ...]] = set()
         self._question = WHOLE
@@ -42,6 +73,8 @@ class RowCheck:
         """A page that answers `question` is about to be read, perhaps again."""
         self._question, self._where = question, where
         self._fresh = set()
+        if self._receiver is not None:
+            self._receiver.begin(where)
 
     def accept(self) -> None:
         """The page is complete."""
@@ -58,31 +91,29 @@ class RowCheck:
         """The keys of the accepted pages, stripped and in capitals, one member per dimension of the layout."""
         return self._seen
 
-    def lot(self, rows: list[Row]) -> list[Row]:
+    def lot(self, rows: list[Any]) -> list[Any]:
         """The rows, after a look at each; SourceChanged for what is no good row, Ignored for one that was not asked for."""
         if not rows:
             return rows
-        try:
-            columns = dict(zip(self._needed, zip(*map(self._cells, rows), strict=True), strict=False))
-        except KeyError:
-            missing = next(lacking for row in rows if (lacking := [key for key in self._needed if key not in row]))
-            named = ", ".join(sorted(missing))
-            raise SourceChanged(f"rows lack column {named} that DataProperties announces", where=self._where) from None
-        if not self._question.whole and not all(map(self._question.holds, rows)):
+        columns = self.form.columns(rows)
+        if not self._question.whole and not self._asked_for(columns):
             raise Ignored
         self._refuse_repeats(columns)
         for name, key in self._numbers.items():
             self._refuse_cells(name, key, columns[key])
+        if self._receiver is not None:
+            self._receiver.take(columns)
         return rows
 
+    def _asked_for(self, columns: Columns) -> bool:
+        keys = zip(*(columns[name] for name in self._dimensions), strict=True)
+        return all(self._question.holds(dict(zip(self._dimensions, key, strict=True))) for key in keys)
+
     def _refuse_repeats(self, cells: Mapping[str, Sequence[Any]]) -> None:
-        spelling = self._spelling
-        columns: list[list[str]] = []
-        for dimension in self._dimensions:
-            texts = [*map(str, cells[dimension])]
-            for text in set(texts) - spelling.keys():
-                spelling[text] = text.strip().upper()
-            columns.append([spelling[text] for text in texts])
+        try:
+            columns = [[*map(self._spelling.__getitem__, cells[dimension])] for dimension in self._dimensions]
+        except TypeError as error:  # a list or an object, which is no key
+            raise SourceChanged("a key of a row is no text", where=self._where) from error
         keys = list(zip(*columns, strict=True))
         lot = set(keys)
         if len(lot) == len(keys) and self._seen.isdisjoint(lot) and self._fresh.isdisjoint(lot):
@@ -94,17 +125,26 @@ class RowCheck:
 
     def _refuse_cells(self, name: str, key: str, cells: Sequence[Any]) -> None:
         """SourceChanged for a number cell that is neither a number nor a known sign for missing (a decimal comma, say)."""
-        kinds = set(map(type, cells))
-        if not kinds - UNREMARKABLE:
-            return
-        if self._untyped and kinds == {str}:
-            if self._good.issuperset(cells):
-                return
-            cells = [*set(cells).difference(self._good)]  # a table of a million cells holds a few thousand texts
-        for cell in cells:
-            if type(cell) in UNREMARKABLE:
-                continue
-            text = str(cell).strip()
-            if not self._untyped or not isinstance(cell, str) or (text not in SIGNS and not re.fullmatch(NUMBER, text)):
-                raise SourceChanged(f"column {key} ({name}) holds '{safe(text)}', which is no number", where=self._where)
-            self._good.add(cell)
+        if not self._untyped:
+            wrong = next((cell for cell in cells if type(cell) not in NUMBERS), None)
+        else:
+            try:
+                if self._good.issuperset(cells):  # a table of a million cells holds a few thousand texts
+                    return
+                cells = [*{*cells} - self._good]
+            except TypeError:  # a list or an object among them
+                pass
+            wrong = next((cell for cell in cells if not _is_figure(cell)), None)
+        if wrong is not None:
+            raise SourceChanged(
+                f"column {key} ({name}) holds '{safe(str(wrong).strip())}', which is no number", where=self._where
+            )
+        self._good.update(cells if self._untyped else ())
+
+
+def _is_figure(cell: Any) -> bool:
+    """True for an Untyped cell that is a number or a known sign."""
+    if not isinstance(cell, str):
+        return cell is None
+    text = cell.strip()
+    return text in SIGNS or re.fullmatch(NUMBER, text) is not None

@@ -88,7 +88,8 @@ def profile_of(source: Source, table: Table, snapshot: Snapshot, shelf: Shelf | 
         con = stack.enter_context(closing(duckdb.connect(config={"threads": 1, "memory_limit": MEMORY})))
         place = shelf or Shelf(Path(stack.enter_context(TemporaryDirectory(prefix="beeld-"))))
         create_status(con)
-        with staging.parsed(con, source, table, snapshot, 0) as (parsed, layout):
+        received = stack.enter_context(place.received(source, table))
+        with staging.parsed(con, source, table, snapshot, 0, received) as (parsed, layout):
             kept = place.put(con, parsed, layout, snapshot)
         refuse_inverted(con, layout, kept.relation, table.tabel, parsed.where)
         return profile_of_rows(con, source, layout, kept.relation) if profiled else {}

@@ -1,6 +1,7 @@
 """Deliveries that this run staged before: a delivery is staged once, to be judged, and its cells are kept for the build.
 
     bouw/gestaged/<bron>-<tabel>-<first 8 of sha256>.parquet   its rows in `basis.<bron>`, every peiljaar, delivered columns only
+    bouw/gestaged/<bron>-<tabel>/                              the cells of a delivery that is being fetched
 
 What is kept serves the process that staged it and no other, so declarations and code are the same when it is taken; a build that
 finds nothing on the shelf stages the delivery itself and gets the same cells.
@@ -9,7 +10,8 @@ finds nothing on the shelf stages the delivery itself and gets the same cells.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from beeld.sources.columns import Layout
 from beeld.sources.declarations import Source, Table
 from beeld.sources.sql import literal
 from beeld.transforms.basis import MISSING, Parsed, Staged, finished, one_thread, rows_sql
+from beeld.transforms.staging_odata_v3 import Reading, receive
 
 FIXED = ("tabel", "gebiedscode", "naam", "peiljaar", "indeling_jaar", "voorlopig", "getypeerd")
 
@@ -44,11 +47,35 @@ class Shelf:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._kept: dict[tuple[str, str, str], Kept] = {}
+        self._coming: dict[tuple[str, str], Reading] = {}
 
     def clear(self) -> None:
         """Nothing is on the shelf any more, nor on disk: what was judged and then not used is of no use to a later run."""
         self._kept.clear()
+        self._coming.clear()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def receive(self, source: Source, table: Table, layout: Layout, untyped: bool) -> Reading | None:
+        """Who takes the cells of an OData v3 table while it is fetched, in the place of an earlier try; None: no figures."""
+        if not source.figures:
+            return None
+        folder = self._folder_of(source, table)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        reading = self._coming[source.bron, table.tabel] = receive(source, table, layout, untyped, folder)
+        return reading
+
+    @contextmanager
+    def received(self, source: Source, table: Table) -> Generator[Reading | None]:
+        """What was received of a table that has been fetched, for this once; None when it is not all of it."""
+        reading = self._coming.pop((source.bron, table.tabel), None)
+        try:
+            yield None if reading is None or reading.broken else reading
+        finally:
+            shutil.rmtree(self._folder_of(source, table), ignore_errors=True)
+
+    def _folder_of(self, source: Source, table: Table) -> Path:
+        return self._folder / f"{source.bron}-{table.tabel}"
 
     def put(self, con: duckdb.DuckDBPyConnection, parsed: Parsed, layout: Layout, snapshot: Snapshot) -> Kept:
         """Keep the rows of a delivery that is parsed in `con`; nothing of it is in memory after that."""

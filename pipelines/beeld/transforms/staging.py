@@ -10,6 +10,7 @@ import duckdb
 from beeld.sources import odata_v4, web
 from beeld.sources.archive import Snapshot
 from beeld.sources.declarations import Source, Table
+from beeld.sources.odata_v3 import read_pinned
 from beeld.transforms import staging_features, staging_odata_v3, staging_odata_v4
 from beeld.transforms.basis import Staged, Step, append
 from beeld.transforms.margins import refuse_inverted
@@ -26,9 +27,17 @@ PARSERS: Mapping[str, Parser] = {
 
 
 def parsed(
-    con: duckdb.DuckDBPyConnection, source: Source, table: Table, snapshot: Snapshot, year_from: int
+    con: duckdb.DuckDBPyConnection,
+    source: Source,
+    table: Table,
+    snapshot: Snapshot,
+    year_from: int,
+    received: staging_odata_v3.Reading | None = None,
 ) -> AbstractContextManager[Step]:
-    """One snapshot, parsed in the way of its protocol, while the block runs."""
+    """One snapshot, parsed in the way of its protocol, while the block runs; with all years where it was `received` already."""
+    if received is not None:
+        pinned = read_pinned(snapshot, source, received.layout)
+        return staging_odata_v3.completed(con, pinned, received, snapshot)
     return PARSERS[source.service(table).protocol](con, source, table, snapshot, year_from)
 
 

@@ -4,7 +4,8 @@ Cells become statuses as CONTRACT.md says: Untyped `.` onbekend, `x` geheim, `-`
 onbekend; a topic that is empty for every area of a year niet_geleverd, and so is a topic that the table does not have.
 
 A megabyte at a time, so that no page is ever in memory; of a row only the declared cells are decoded, and each text is read once
-however often it is repeated.
+however often it is repeated. A delivery that is being fetched is read as it comes (`receive`), one in the archive from its pages;
+from there on both go the same way.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from array import array
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from operator import itemgetter
+from itertools import compress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,13 +31,12 @@ from beeld.sources.columns import Layout
 from beeld.sources.declarations import Source, Table
 from beeld.sources.http import safe
 from beeld.sources.lots import Row, Wanted, WrongMember, lots, pages
+from beeld.sources.whole_rows import Columns
 from beeld.sources.words import plain
 from beeld.transforms.arrow import Array, Rows, numbers, texts
 from beeld.transforms.basis import STATUSES, Parsed, Step, register_names
 from beeld.transforms.codes import normalise
 
-KEYS = 2
-"""Lists that go before those of the columns in what a piece keeps: region and time."""
 ROWS = 2_000
 """Rows whose cells are Python objects at a time; a column of them is an eighth of the size."""
 VALID_SHARE = 0.995
@@ -82,7 +82,7 @@ class Cells(dict[str | None, int]):
         self._values, self._statuses = array("d"), array("b")
 
     def __missing__(self, text: str | None) -> int:
-        value, status = read_cell(text) or (None, None)
+        value, status = (read_cell(text) if isinstance(text, str | None) else None) or (None, None)
         self._values.append(0.0 if value is None else value)
         self._statuses.append(WRONG if status is None else STATUSES.index(status))
         place = self[text] = len(self._values) - 1
@@ -110,27 +110,29 @@ def read_cell(text: str | None) -> Cell | None:
             return (float(stripped), "ok") if NUMBER.fullmatch(stripped) else None
 
 
+def _both(some: Iterable[bool], others: Iterable[bool]) -> list[bool]:
+    return [one and other for one, other in zip(some, others, strict=True)]
+
+
 class Piece:
     """The columns that share one selection of dimension members, and the raw cells that are no columns yet."""
 
-    def __init__(
-        self, selection: Mapping[str, str], columns: tuple[str, ...], layout: Layout, places: Mapping[str, int], rows: Rows
-    ) -> None:
-        self.selection = {places[dimension]: member for dimension, member in selection.items()}
+    def __init__(self, selection: Mapping[str, str], columns: tuple[str, ...], layout: Layout, rows: Rows) -> None:
+        self.selection = selection
         self.columns = columns
-        keys = (layout.region, layout.time or layout.region, *(layout.columns[name] for name in columns))
-        self._cells = itemgetter(*(places[key] for key in keys))
-        self.raw: tuple[list[Any], ...] = tuple([] for _ in range(KEYS + len(columns)))
+        self.keys = (layout.region, layout.time or layout.region, *(layout.columns[name] for name in columns))
+        self.raw: tuple[list[Any], ...] = tuple([] for _ in self.keys)
         self.rows = rows
 
-    def keep(self, rows: Sequence[Row], stripped: Stripped) -> None:
-        """Keep the cells of the rows that belong here; row by row, because a row is together in memory and a column is not."""
-        for place, member in self.selection.items():
-            rows = [row for row in rows if stripped[row[place]] == member]
-        if not rows:
-            return
-        for kept, cells in zip(self.raw, zip(*map(self._cells, rows), strict=True), strict=True):
-            kept.extend(cells)
+    def keep(self, columns: Columns, among: Sequence[bool] | None, stripped: Stripped) -> None:
+        """Keep the cells of the rows that belong here, of those `among` which (None: all)."""
+        for dimension, member in self.selection.items():
+            own = [stripped[cell] == member for cell in columns[dimension]]
+            among = own if among is None else _both(among, own)
+        if among is not None and all(among):
+            among = None
+        for kept, key in zip(self.raw, self.keys, strict=True):
+            kept.extend(columns[key] if among is None else compress(columns[key], among))
 
     def close(self, arrays: Mapping[str, Array]) -> None:
         """Put columns away in the place of the raw cells."""
@@ -139,15 +141,16 @@ class Piece:
             cells.clear()
 
 
-@dataclass(frozen=True)
+@dataclass
 class Reading:
-    """One snapshot on its way into `stuk_0`, `stuk_1`, ..., with what was read of its keys and cells so far."""
+    """One delivery on its way into `stuk_0`, `stuk_1`, ..., with what was read of its keys and cells so far.
+
+    It is a `Receiver`: while the delivery is fetched it takes the cells as they come.
+    """
 
     source: Source
     table: Table
     layout: Layout
-    members: Mapping[str, Any]
-    """The members of a row that are wanted, with their types; their order is that of a row."""
     pieces: tuple[Piece, ...]
     untyped: bool
     where: str
@@ -155,10 +158,88 @@ class Reading:
     years: Years = field(default_factory=Years)
     stripped: Stripped = field(default_factory=Stripped)
     cells: Cells = field(default_factory=Cells)
+    total: int = 0
+    refused: int = 0
+    """Rows whose region is no code."""
+    begun: set[str] = field(default_factory=set[str])
+    broken: bool = False
+    """True when a page came in two tries: what the first one gave cannot be taken back, so the archive must be read instead."""
 
     def is_number(self, name: str) -> bool:
         """True for a declared column of numbers."""
         return self.source.kolommen[name].soort == "getal"
+
+    def begin(self, page: str) -> None:
+        """The rows of this page come next."""
+        self.broken |= page in self.begun
+        self.begun.add(page)
+
+    def take(self, columns: Columns) -> None:
+        """Keep the annual rows with a region code in their pieces; SourceChanged for a cell that cannot be read."""
+        if self.broken:
+            return
+        regions = columns[self.layout.region]
+        known = [self.codes[key] is not None for key in regions]
+        self.total, self.refused = self.total + len(known), self.refused + known.count(False)
+        among: Sequence[bool] | None = known if False in known else None
+        if self.layout.time is not None:
+            annual = [self.years[key] is not None for key in columns[self.layout.time]]
+            among = annual if among is None else _both(among, annual)
+        elif self.table.peiljaar is None:
+            return
+        for piece in self.pieces:
+            piece.keep(columns, among, self.stripped)
+            if len(piece.raw[0]) >= ROWS:
+                self._close(piece)
+
+    def finish(self) -> None:
+        """The last rows; SourceChanged when too many region codes are none, or there are no rows."""
+        for piece in self.pieces:
+            self._close(piece)
+            piece.rows.close()
+        if self.total == 0 or self.refused > self.total * (1 - VALID_SHARE):
+            raise SourceChanged(
+                f"{self.refused} of {self.total} rows have no known region code in {self.layout.region}", where=self.where
+            )
+
+    def _close(self, piece: Piece) -> None:
+        """Turn the raw cells of a piece into columns of values and statuses; SourceChanged for a cell that is neither."""
+        regions, times, *raw = piece.raw
+        annual = self.layout.time is not None
+        years = [self.years[key] if annual else self.table.peiljaar for key in times]
+        arrays = {
+            "gebiedscode": texts([self.codes[key] for key in regions]),
+            "peiljaar": numbers(np.array(years, np.int32)),
+        }
+        for name, cells in zip(piece.columns, raw, strict=True):
+            arrays |= self._column(name, cells)
+        piece.close(arrays)
+
+    def _column(self, name: str, cells: Sequence[Any]) -> dict[str, Array]:
+        """A column as Arrow: numbers with the places of their statuses, or text as it is."""
+        key = self.layout.columns[name]
+        if not self.is_number(name):
+            try:
+                return {name: texts(cells)}
+            except AttributeError as error:
+                raise SourceChanged(f"column {key} ({name}) changed its type: it holds no text", where=self.where) from error
+        if self.untyped:
+            values, statuses = self.cells.read(cells)
+            wrong = statuses == WRONG
+            if wrong.any():
+                text = str(cells[int(np.argmax(wrong))])
+                raise SourceChanged(f"column {key} ({name}) holds '{safe(text.strip())}', which is no number", where=self.where)
+            there = statuses == OK
+        else:
+            values = np.array(cells, np.float64)  # JSON has no NaN: it stands for null
+            there = ~np.isnan(values)
+            statuses = np.where(there, np.int8(OK), np.int8(UNKNOWN))
+        return {name: numbers(values, there), f"{name}_status": numbers(statuses)}
+
+
+def receive(source: Source, table: Table, layout: Layout, untyped: bool, folder: Path) -> Reading:
+    """A reading that takes the cells of a delivery while it is fetched; what it keeps lies in `folder`."""
+    return Reading(source, table, layout, _pieces(source, layout, folder), untyped, f"{source.bron} {table.tabel}")
 
 
 @contextmanager
@@ -167,22 +248,27 @@ def parsed(con: duckdb.DuckDBPyConnection, source: Source, table: Table, snapsho
 
     Raises SourceChanged when codes are not codes, rows repeat, or a cell is neither a number nor a known sign for missing.
     """
-    where = f"{source.bron} {table.tabel}"
     layout = odata_v3.read_layout(snapshot, source, table)
-    source = odata_v3.read_pinned(snapshot, source, layout)
-    untyped = odata_v3.data_set_of(snapshot) == odata_v3.UNTYPED
-    members = _members(source, layout, untyped)
+    pinned = odata_v3.read_pinned(snapshot, source, layout)
     with TemporaryDirectory(prefix="beeld-") as folder:
-        pieces = _pieces(source, layout, members, Path(folder))
-        reading = Reading(source, table, layout, members, pieces, untyped, where)
+        reading = receive(pinned, table, layout, odata_v3.data_set_of(snapshot) == odata_v3.UNTYPED, Path(folder))
         _read(reading, snapshot)
-        _register_names(con, snapshot, reading)
-        columns = {number: piece.columns for number, piece in enumerate(reading.pieces)}
-        with _as_tables(con, reading):
-            for number in columns:
-                _refuse_repeats(con, number, where)
-            empty = "niet_van_toepassing" if untyped else "onbekend"
-            yield Parsed(source, table, layout.columns, columns, typed=not untyped, empty=empty), layout
+        with completed(con, pinned, reading, snapshot) as step:
+            yield step
+
+
+@contextmanager
+def completed(con: duckdb.DuckDBPyConnection, source: Source, reading: Reading, snapshot: Snapshot) -> Generator[Step]:
+    """A delivery of which every row was read, as `stuk_0`, `stuk_1`, ... while the block runs; raises what `parsed` raises."""
+    reading.finish()
+    _register_names(con, snapshot, reading)
+    columns = {number: piece.columns for number, piece in enumerate(reading.pieces)}
+    with _as_tables(con, reading):
+        for number in columns:
+            _refuse_repeats(con, number, reading.where)
+        layout, untyped = reading.layout, reading.untyped
+        empty = "niet_van_toepassing" if untyped else "onbekend"
+        yield Parsed(source, reading.table, layout.columns, columns, typed=not untyped, empty=empty), layout
 
 
 def _members(source: Source, layout: Layout, untyped: bool) -> dict[str, Any]:
@@ -200,39 +286,27 @@ def _selection(source: Source, column: str) -> dict[str, str]:
     return {**source.dimensies, **source.kolommen[column].dimensies}
 
 
-def _pieces(source: Source, layout: Layout, members: Mapping[str, Any], folder: Path) -> tuple[Piece, ...]:
-    places = {member: place for place, member in enumerate(members)}
+def _pieces(source: Source, layout: Layout, folder: Path) -> tuple[Piece, ...]:
     groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for name in layout.columns:
         groups.setdefault(tuple(sorted(_selection(source, name).items())), []).append(name)
     return tuple(
-        Piece(dict(selection), tuple(names), layout, places, Rows(folder / f"stuk_{number}.parquet"))
+        Piece(dict(selection), tuple(names), layout, Rows(folder / f"stuk_{number}.parquet"))
         for number, (selection, names) in enumerate(groups.items())
     )
 
 
 def _read(reading: Reading, snapshot: Snapshot) -> None:
-    """Every page into the pieces; SourceChanged when too many region codes are none, or there are no rows."""
-    total = refused = 0
-    wanted = Wanted(reading.members)
+    """Every archived page into the pieces."""
+    members = _members(reading.source, reading.layout, reading.untyped)
+    wanted = Wanted(members)
     for page in pages(snapshot, f"{odata_v3.UNTYPED if reading.untyped else odata_v3.TYPED}-"):
         try:
             for rows in lots(page, wanted):
-                total += len(rows)
-                refused += _keep(reading, rows)
-                for piece in reading.pieces:
-                    if len(piece.raw[0]) >= ROWS:
-                        _close(reading, piece)
+                reading.take(dict(zip(members, zip(*rows, strict=True), strict=True)))
         except WrongMember as error:
             name = next((name for name, key in reading.layout.columns.items() if key == error.member), "")
             raise SourceChanged(f"column {error.member} ({name}) changed its type: {error}", where=reading.where) from error
-    for piece in reading.pieces:
-        _close(reading, piece)
-        piece.rows.close()
-    if total == 0 or refused > total * (1 - VALID_SHARE):
-        raise SourceChanged(
-            f"{refused} of {total} rows have no known region code in {reading.layout.region}", where=reading.where
-        )
 
 
 @contextmanager
@@ -248,56 +322,6 @@ def _as_tables(con: duckdb.DuckDBPyConnection, reading: Reading) -> Generator[No
     finally:
         for number in range(len(reading.pieces)):
             con.execute(f"drop view stuk_{number}")
-
-
-def _keep(reading: Reading, rows: Sequence[Row]) -> int:
-    """Keep the annual rows with a region code in their pieces; returns how many rows have no known code.
-
-    The first member of a row is its region, the second its time where the table has one.
-    """
-    codes, years = reading.codes, reading.years
-    unknown = [codes[row[0]] for row in rows].count(None)
-    if unknown:
-        rows = [row for row in rows if codes[row[0]] is not None]
-    if reading.layout.time is not None:
-        rows = [row for row in rows if years[row[1]] is not None]
-    elif reading.table.peiljaar is None:
-        rows = []
-    for piece in reading.pieces:
-        piece.keep(rows, reading.stripped)
-    return unknown
-
-
-def _close(reading: Reading, piece: Piece) -> None:
-    """Turn the raw cells of a piece into columns of values and statuses; SourceChanged for a cell that is neither."""
-    regions, times, *raw = piece.raw
-    annual = reading.layout.time is not None
-    years = [reading.years[key] if annual else reading.table.peiljaar for key in times]
-    arrays = {
-        "gebiedscode": texts([reading.codes[key] for key in regions]),
-        "peiljaar": numbers(np.array(years, np.int32)),
-    }
-    for name, cells in zip(piece.columns, raw, strict=True):
-        arrays |= _column(reading, name, cells)
-    piece.close(arrays)
-
-
-def _column(reading: Reading, name: str, cells: Sequence[Any]) -> dict[str, Array]:
-    """A column as Arrow: numbers with the places of their statuses, or text as it is."""
-    if not reading.is_number(name):
-        return {name: texts(cells)}
-    if reading.untyped:
-        values, statuses = reading.cells.read(cells)
-        wrong = statuses == WRONG
-        if wrong.any():
-            key, text = reading.layout.columns[name], str(cells[int(np.argmax(wrong))])
-            raise SourceChanged(f"column {key} ({name}) holds '{safe(text.strip())}', which is no number", where=reading.where)
-        there = statuses == OK
-    else:
-        values = np.array(cells, np.float64)  # JSON has no NaN: it stands for null
-        there = ~np.isnan(values)
-        statuses = np.where(there, np.int8(OK), np.int8(UNKNOWN))
-    return {name: numbers(values, there), f"{name}_status": numbers(statuses)}
 
 
 def _cell_sql(name: str, number: bool) -> str:

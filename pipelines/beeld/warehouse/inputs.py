@@ -44,7 +44,7 @@ class Options:
     strict: bool = False
     recalibrate: bool = False
     formats: tuple[str, ...] = ("html",)
-    """What is made of each area; see `beeld.profiles.render.RENDERERS`."""
+    """What is made of each area; see `beeld.profiles.formats.RENDERERS`."""
 
 
 @dataclass(frozen=True)
