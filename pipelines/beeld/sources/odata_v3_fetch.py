@@ -8,7 +8,8 @@ long as the source says the same `Modified`: the kept pages are judged again, on
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic
@@ -111,29 +112,54 @@ def _fetch_once(job: Fetch, state: str, raw: Path, previous: Snapshot | None) ->
     layout = resolve(job.source, job.table, properties, job.where)
     refuse_strange(layout, properties, job.where)
     refuse_lost_columns(layout, previous, job.source, job.table, job.where)
-    members = {name: _members(job, name, layout) for name in layout.dimensions}
-    source = of_table(job.source, job.table, layout, members, job.where)
-    questions = data_questions(source, layout, members, job.gemeenten)
-    announced = ["ID", *(str(row["Key"]) for row in properties if row.get("Key"))]
+    plan = _plan(job, layout, properties)
     try:
-        received = _data(job, UNTYPED, source, layout, questions, members, announced)
+        received = _data(job, UNTYPED, plan)
     except (NotFound, Rejected):  # not every table has one
         if job.delivery.has(UNTYPED):
             raise
-        received = _data(job, TYPED, source, layout, questions, members, announced)
+        received = _data(job, TYPED, plan)
     info = _info(job)
-    _refuse_delivery(job, info, members[layout.region], received, previous)
+    _refuse_delivery(job, info, plan.regions, received, previous)
     modified = str(info.get("Modified") or "")
     if modified != state:
         return modified
     return job.delivery.archive(
         raw,
         gewijzigd=modified,
-        licentie=source.licentie,
+        licentie=job.source.licentie,
         url=job.root,
         titel=str(info.get("Title") or job.table.tabel).strip(),
         rijen=received.rows,
         gemeenten=job.gemeenten,
+    )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What of a table is fetched; of its dimensions no more than that needs, because there are thousands of regions."""
+
+    source: Source
+    """With only the columns that the table is searched for, and every member by its key."""
+    layout: Layout
+    announced: tuple[str, ...]
+    """Every member that a row should have."""
+    questions: tuple[Question, ...]
+    regions: Set[str]
+    room: int
+    """Rows that the table would have with one for every combination of members."""
+
+
+def _plan(job: Fetch, layout: Layout, properties: Sequence[Row]) -> Plan:
+    members = {name: _members(job, name, layout) for name in layout.dimensions}
+    source = of_table(job.source, job.table, layout, members, job.where)
+    return Plan(
+        source,
+        layout,
+        ("ID", *(str(row["Key"]) for row in properties if row.get("Key"))),
+        tuple(data_questions(source, layout, members, job.gemeenten)),
+        frozenset(str(row.get("Key") or "").strip().upper() for row in members[layout.region]),
+        math.prod(map(len, members.values())),
     )
 
 
@@ -145,13 +171,13 @@ class Received:
     complete: bool
 
 
-def _refuse_delivery(job: Fetch, info: Row, regions: Sequence[Row], received: Received, previous: Snapshot | None) -> None:
+def _refuse_delivery(job: Fetch, info: Row, regions: Set[str], received: Received, previous: Snapshot | None) -> None:
     """SourceChanged for a delivery that is whole, page by page, and yet cannot be right: the last look before the archive."""
     stated = info.get("RecordCount")
     if received.complete and isinstance(stated, int) and received.rows != stated:
         raise SourceChanged(f"delivers {received.rows} rows where it states {stated}", where=job.where)
     wanted = job.table.landelijke_rij
-    if wanted and wanted not in {str(row.get("Key") or "").strip().upper() for row in regions}:
+    if wanted and wanted not in regions:
         raise SourceChanged(f"has no national row {wanted}", where=job.where)
     comparable = previous is not None and previous.gemeenten == job.gemeenten
     if previous is not None and comparable and received.rows < previous.rijen * (1 - DROP_REFUSED):
@@ -289,43 +315,32 @@ def _small_set(job: Fetch, name: str, questions: Sequence[Question]) -> list[Row
 # ---------------------------------------------------------------- data
 
 
-def _data(
-    job: Fetch,
-    data_set: str,
-    source: Source,
-    layout: Layout,
-    questions: Sequence[Question],
-    members: Mapping[str, Sequence[Row]],
-    announced: Sequence[str],
-) -> Received:
+def _data(job: Fetch, data_set: str, plan: Plan) -> Received:
     """Keep every data page. Keys are unique, and a selection has the number of rows that the source states for it.
 
     A service that passes over the filter on members is asked for the whole table, which is filtered when it is read. Raises
     Ignored when it passes over the gemeenten, or has nothing for them.
     """
-    room = 1
-    for rows in members.values():
-        room *= len(rows)
 
     def anew() -> RowCheck:
-        receiver = job.receive(source, job.table, layout, data_set == UNTYPED)
-        return RowCheck(layout, source, data_set == UNTYPED, announced, receiver)
+        receiver = job.receive(plan.source, job.table, plan.layout, data_set == UNTYPED)
+        return RowCheck(plan.layout, plan.source, data_set == UNTYPED, plan.announced, receiver)
 
-    check = anew()
+    check, questions = anew(), plan.questions
     try:
-        _answers(job, data_set, questions, check, room)
+        _answers(job, data_set, questions, check, plan.room)
     except Ignored:
         if job.gemeenten is not None:
             raise
         job.delivery.forget(f"{data_set}-")
-        check, questions = anew(), [WHOLE]
-        _answers(job, data_set, questions, check, room)
+        check, questions = anew(), (WHOLE,)
+        _answers(job, data_set, questions, check, plan.room)
     if check.rows == 0:
         if job.gemeenten is not None:
             raise Ignored
         raise SourceChanged("delivers no rows", where=job.where)
     if job.gemeenten is not None:
-        _refuse_incomplete(job, data_set, questions, check, layout, members)
+        _refuse_incomplete(job, data_set, plan, check)
     return Received(check.rows, questions[-1].whole)
 
 
@@ -352,20 +367,12 @@ def _answers(job: Fetch, data_set: str, questions: Sequence[Question], check: Ro
                 raise SourceChanged(f"delivers {check.rows - before} rows where it states {stated}", where=job.where)
 
 
-def _refuse_incomplete(
-    job: Fetch,
-    data_set: str,
-    questions: Sequence[Question],
-    check: RowCheck,
-    layout: Layout,
-    members: Mapping[str, Sequence[Row]],
-) -> None:
+def _refuse_incomplete(job: Fetch, data_set: str, plan: Plan, check: RowCheck) -> None:
     """SourceChanged when rows of the asked gemeenten are missing: by the list of areas where that decides, else by `$count`."""
-    if layout.dimensions == (layout.region,) and not questions[0].equal:
-        regions = {str(row["Key"]).strip().upper() for row in members[layout.region]}
-        if {key[0] for key in check.seen} == regions:
-            return
-    counts = [_count(job, data_set, question) for question in questions]
+    alone = plan.layout.dimensions == (plan.layout.region,) and not plan.questions[0].equal
+    if alone and {key[0] for key in check.seen} == plan.regions:
+        return
+    counts = [_count(job, data_set, question) for question in plan.questions]
     stated = sum(count for count in counts if count is not None)
     if None in counts:
         raise SourceUnreachable("does not say how many rows a selection has", where=job.where)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import compress
@@ -75,23 +75,27 @@ class Stripped(dict[Any, str]):
         return text
 
 
-class Cells(dict[str | None, int]):
+class Cells(dict[Any, int]):
     """Untyped text -> where what it says stands; each is read once, and a table of a million cells holds a few thousand texts."""
 
     def __init__(self) -> None:
         self._values, self._statuses = array("d"), array("b")
 
-    def __missing__(self, text: str | None) -> int:
-        value, status = (read_cell(text) if isinstance(text, str | None) else None) or (None, None)
+    def __missing__(self, text: Any) -> int:
+        value, status = (read_cell(text) if text is None or isinstance(text, str) else None) or (None, None)
         self._values.append(0.0 if value is None else value)
         self._statuses.append(WRONG if status is None else STATUSES.index(status))
         place = self[text] = len(self._values) - 1
         return place
 
-    def read(self, texts: Iterable[str | None]) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
-        """The values of these cells and the places of their statuses in STATUSES; WRONG for a text that says nothing."""
-        places = np.frombuffer(array("i", map(self.__getitem__, texts)), np.int32)
-        return np.frombuffer(self._values)[places], np.frombuffer(self._statuses, np.int8)[places]
+    def at(self, places: array[int]) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+        """The values at these places and their statuses, as places in STATUSES; WRONG for a text that says nothing."""
+        found = np.frombuffer(places, np.int32)
+        return np.frombuffer(self._values)[found], np.frombuffer(self._statuses, np.int8)[found]
+
+    def text_of(self, place: int) -> str:
+        """The text that stands at a place."""
+        return str(next(text for text, own in self.items() if own == place))
 
 
 def read_cell(text: str | None) -> Cell | None:
@@ -114,14 +118,17 @@ def _both(some: Iterable[bool], others: Iterable[bool]) -> list[bool]:
     return [one and other for one, other in zip(some, others, strict=True)]
 
 
-class Piece:
-    """The columns that share one selection of dimension members, and the raw cells that are no columns yet."""
+Kept = tuple[str, Any, Callable[[Any], Any] | None]
+"""A member of a row, the list or array that its cells are kept in, and what is kept of a cell (None: the cell)."""
 
-    def __init__(self, selection: Mapping[str, str], columns: tuple[str, ...], layout: Layout, rows: Rows) -> None:
+
+class Piece:
+    """The columns that share one selection of dimension members, and the cells that are no columns yet."""
+
+    def __init__(self, selection: Mapping[str, str], columns: tuple[str, ...], kept: Sequence[Kept], rows: Rows) -> None:
         self.selection = selection
         self.columns = columns
-        self.keys = (layout.region, layout.time or layout.region, *(layout.columns[name] for name in columns))
-        self.raw: tuple[list[Any], ...] = tuple([] for _ in self.keys)
+        self.kept = kept
         self.rows = rows
 
     def keep(self, columns: Columns, among: Sequence[bool] | None, stripped: Stripped) -> None:
@@ -131,14 +138,15 @@ class Piece:
             among = own if among is None else _both(among, own)
         if among is not None and all(among):
             among = None
-        for kept, key in zip(self.raw, self.keys, strict=True):
-            kept.extend(columns[key] if among is None else compress(columns[key], among))
+        for key, kept, read in self.kept:
+            cells = columns[key] if among is None else compress(columns[key], among)
+            kept.extend(cells if read is None else map(read, cells))
 
     def close(self, arrays: Mapping[str, Array]) -> None:
-        """Put columns away in the place of the raw cells."""
+        """Put columns away in the place of the cells."""
         self.rows.add(arrays)
-        for cells in self.raw:
-            cells.clear()
+        for _, kept, _ in self.kept:
+            del kept[:]
 
 
 @dataclass
@@ -151,9 +159,11 @@ class Reading:
     source: Source
     table: Table
     layout: Layout
-    pieces: tuple[Piece, ...]
     untyped: bool
     where: str
+    folder: Path
+    """Where the columns are put away."""
+    pieces: tuple[Piece, ...] = ()
     codes: Codes = field(default_factory=Codes)
     years: Years = field(default_factory=Years)
     stripped: Stripped = field(default_factory=Stripped)
@@ -164,6 +174,25 @@ class Reading:
     begun: set[str] = field(default_factory=set[str])
     broken: bool = False
     """True when a page came in two tries: what the first one gave cannot be taken back, so the archive must be read instead."""
+
+    def __post_init__(self) -> None:
+        groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
+        for name in self.layout.columns:
+            groups.setdefault(tuple(sorted(_selection(self.source, name).items())), []).append(name)
+        self.pieces = tuple(
+            Piece(dict(selection), tuple(names), self._kept(names), Rows(self.folder / f"stuk_{number}.parquet"))
+            for number, (selection, names) in enumerate(groups.items())
+        )
+
+    def _kept(self, names: Sequence[str]) -> list[Kept]:
+        """Region, time and the cells of these columns; of an Untyped number only the place of its text: four bytes, no object."""
+        kept: list[Kept] = [(self.layout.region, [], self.codes.__getitem__)]
+        if self.layout.time is not None:
+            kept.append((self.layout.time, array("i"), self.years.__getitem__))
+        for name in names:
+            read = self.cells.__getitem__ if self.untyped and self.is_number(name) else None
+            kept.append((self.layout.columns[name], [] if read is None else array("i"), read))
+        return kept
 
     def is_number(self, name: str) -> bool:
         """True for a declared column of numbers."""
@@ -189,7 +218,7 @@ class Reading:
             return
         for piece in self.pieces:
             piece.keep(columns, among, self.stripped)
-            if len(piece.raw[0]) >= ROWS:
+            if len(piece.kept[0][1]) >= ROWS:
                 self._close(piece)
 
     def finish(self) -> None:
@@ -203,19 +232,19 @@ class Reading:
             )
 
     def _close(self, piece: Piece) -> None:
-        """Turn the raw cells of a piece into columns of values and statuses; SourceChanged for a cell that is neither."""
-        regions, times, *raw = piece.raw
-        annual = self.layout.time is not None
-        years = [self.years[key] if annual else self.table.peiljaar for key in times]
-        arrays = {
-            "gebiedscode": texts([self.codes[key] for key in regions]),
-            "peiljaar": numbers(np.array(years, np.int32)),
-        }
+        """Turn the kept cells of a piece into columns of values and statuses; SourceChanged for a cell that is neither."""
+        regions, *raw = (kept for _, kept, _ in piece.kept)
+        if self.layout.time is not None:
+            times, *raw = raw
+            years = np.array(times, np.int32)
+        else:
+            years = np.full(len(regions), self.table.peiljaar or 0, np.int32)
+        arrays = {"gebiedscode": texts(regions), "peiljaar": numbers(years)}
         for name, cells in zip(piece.columns, raw, strict=True):
             arrays |= self._column(name, cells)
         piece.close(arrays)
 
-    def _column(self, name: str, cells: Sequence[Any]) -> dict[str, Array]:
+    def _column(self, name: str, cells: Any) -> dict[str, Array]:
         """A column as Arrow: numbers with the places of their statuses, or text as it is."""
         key = self.layout.columns[name]
         if not self.is_number(name):
@@ -224,10 +253,10 @@ class Reading:
             except AttributeError as error:
                 raise SourceChanged(f"column {key} ({name}) changed its type: it holds no text", where=self.where) from error
         if self.untyped:
-            values, statuses = self.cells.read(cells)
+            values, statuses = self.cells.at(cells)
             wrong = statuses == WRONG
             if wrong.any():
-                text = str(cells[int(np.argmax(wrong))])
+                text = self.cells.text_of(cells[int(np.argmax(wrong))])
                 raise SourceChanged(f"column {key} ({name}) holds '{safe(text.strip())}', which is no number", where=self.where)
             there = statuses == OK
         else:
@@ -239,7 +268,7 @@ class Reading:
 
 def receive(source: Source, table: Table, layout: Layout, untyped: bool, folder: Path) -> Reading:
     """A reading that takes the cells of a delivery while it is fetched; what it keeps lies in `folder`."""
-    return Reading(source, table, layout, _pieces(source, layout, folder), untyped, f"{source.bron} {table.tabel}")
+    return Reading(source, table, layout, untyped, f"{source.bron} {table.tabel}", folder)
 
 
 @contextmanager
@@ -284,16 +313,6 @@ def _members(source: Source, layout: Layout, untyped: bool) -> dict[str, Any]:
 
 def _selection(source: Source, column: str) -> dict[str, str]:
     return {**source.dimensies, **source.kolommen[column].dimensies}
-
-
-def _pieces(source: Source, layout: Layout, folder: Path) -> tuple[Piece, ...]:
-    groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
-    for name in layout.columns:
-        groups.setdefault(tuple(sorted(_selection(source, name).items())), []).append(name)
-    return tuple(
-        Piece(dict(selection), tuple(names), layout, Rows(folder / f"stuk_{number}.parquet"))
-        for number, (selection, names) in enumerate(groups.items())
-    )
 
 
 def _read(reading: Reading, snapshot: Snapshot) -> None:
