@@ -120,3 +120,31 @@ def test_one_area_in_two_tables_is_refused(tmp_path: Path) -> None:
         staging.stage(con, SOURCE, SECOND, snapshot, 0)
         with pytest.raises(SourceChanged, match="two tables"):
             shelf.take(con, SOURCE, FIRST, snapshot, 0)
+
+
+OTHER_KINDS: list[tuple[bool, str, Any]] = [
+    (True, "Woord_3", 0),
+    (True, "Woord_3", []),
+    (True, "Getal_1", 0),
+    (True, "Getal_1", True),
+    (True, "Getal_1", "1,5"),
+    (False, "Woord_3", 0),
+    (False, "Getal_1", 10**400),
+    (False, "Getal_1", {}),
+]
+
+
+@pytest.mark.parametrize(("untyped", "member", "cell"), OTHER_KINDS)
+def test_a_cell_of_another_kind_is_refused(untyped: bool, member: str, cell: Any, tmp_path: Path) -> None:
+    """Also what Python takes for false: a number that stands where a text belongs is never an empty text."""
+    snapshot = deliveries.archived(tmp_path, [row("BU00140000", "1")])
+    layout = odata_v3.read_layout(snapshot, SOURCE, FIRST)
+    good: dict[str, Any] = {"Getal_1": ("1",), "Ander_2": ("1",), "Woord_3": ("w",)}
+    if not untyped:
+        good |= {"Getal_1": (1,), "Ander_2": (None,)}
+    keys = {"Leeftijd": ("20300",), deliveries.REGION: ("BU00140000",), deliveries.TIME: ("2020JJ00",)}
+    reading = staging_odata_v3.receive(SOURCE, FIRST, layout, untyped, tmp_path)
+    reading.take({**keys, **good})
+    reading.take({**keys, **good, member: (cell,)})
+    with pytest.raises(SourceChanged, match=r"changed its type|is no number"):
+        reading.finish()

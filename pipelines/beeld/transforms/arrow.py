@@ -49,9 +49,12 @@ def array(column: str, kind: Kind, values: Sequence[Any]) -> Array:
 
 
 def texts(values: Sequence[str | None]) -> Array:
-    """Texts as an Arrow array. Made of its parts, because what Arrow makes of a list itself first imports pandas."""
+    """Texts as an Arrow array; AttributeError for what is no text.
+
+    Made of its parts, because what Arrow makes of a list itself first imports pandas.
+    """
     there = [text is not None for text in values]
-    parts = [(text or "").encode() for text in values]
+    parts = [b"" if text is None else text.encode() for text in values]
     offsets = np.zeros(len(parts) + 1, np.int32)
     np.cumsum(np.fromiter(map(len, parts), np.int32, len(parts)), out=offsets[1:])
     buffers = [_bits(np.array(there, np.bool_)), ARROW.py_buffer(offsets), ARROW.py_buffer(b"".join(parts))]

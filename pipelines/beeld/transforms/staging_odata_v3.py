@@ -247,12 +247,13 @@ class Reading:
     def _column(self, name: str, cells: Any) -> dict[str, Array]:
         """A column as Arrow: numbers with the places of their statuses, or text as it is."""
         key = self.layout.columns[name]
-        if not self.is_number(name):
-            try:
+        try:
+            if not self.is_number(name):
                 return {name: texts(cells)}
-            except AttributeError as error:
-                raise SourceChanged(f"column {key} ({name}) changed its type: it holds no text", where=self.where) from error
-        if self.untyped:
+            numeric = None if self.untyped else np.array(cells, np.float64)  # JSON has no NaN: it stands for null
+        except (AttributeError, OverflowError, TypeError, ValueError) as error:
+            raise SourceChanged(f"column {key} ({name}) changed its type: {error}", where=self.where) from error
+        if numeric is None:
             values, statuses = self.cells.at(cells)
             wrong = statuses == WRONG
             if wrong.any():
@@ -260,8 +261,7 @@ class Reading:
                 raise SourceChanged(f"column {key} ({name}) holds '{safe(text.strip())}', which is no number", where=self.where)
             there = statuses == OK
         else:
-            values = np.array(cells, np.float64)  # JSON has no NaN: it stands for null
-            there = ~np.isnan(values)
+            values, there = numeric, ~np.isnan(numeric)
             statuses = np.where(there, np.int8(OK), np.int8(UNKNOWN))
         return {name: numbers(values, there), f"{name}_status": numbers(statuses)}
 
