@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beeld.errors import SourceChanged
-from beeld.sources import packed, pages
+from beeld.sources import packed, pages, whole_rows
 from beeld.sources.packed import CutOff, pack, unpacked
 from beeld.sources.pages import Objects, Page, Row, read_page
 from beeld.sources.whole_rows import WholeRows
@@ -106,6 +106,18 @@ def test_a_member_with_a_name_that_no_source_has(folder: Path) -> None:
     path.write_bytes(gzip.compress(json.dumps({"value": [{"a": 1, 'b"': 2}]}).encode()))
     with pytest.raises(SourceChanged, match="a row cannot be read: Object contains unknown field"):
         read_page(path, "bron T", WholeRows(["a"], ["c\\"]), lambda lot: lot, LIMIT)
+
+
+@pytest.mark.parametrize("many", [True, False])
+def test_a_page_that_keeps_making_up_members_ends(many: bool, folder: Path) -> None:
+    path = folder / "pagina.json.gz"
+    rows = [{"a": 1, f"m{number}": 2} for number in range(whole_rows.MOST_LEARNT + many)]
+    path.write_bytes(gzip.compress(orjson.dumps({"value": rows})))
+    if many:
+        with pytest.raises(SourceChanged, match="contains unknown field"):
+            read_page(path, "bron T", WholeRows(["a"]), lambda lot: lot, LIMIT)
+    else:
+        assert read_page(path, "bron T", WholeRows(["a"]), lambda lot: lot, LIMIT).rows == len(rows)
 
 
 @pytest.mark.parametrize("size", [1, 10_000])

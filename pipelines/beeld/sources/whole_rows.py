@@ -1,6 +1,6 @@
 """The rows of a data page with every member that they have: the needed ones by column, all of them for the hash of the page.
 
-msgspec makes a struct of a row, half the time and a quarter of the memory of a dict with the same members, and writes it back
+msgspec makes a struct of a row in half the time of a dict with the same members and a fifth of its own size, and writes it back
 with its members in the order of their names at a third of the time that sorting them takes.
 """
 
@@ -16,6 +16,8 @@ import msgspec
 UNKNOWN = re.compile(r"contains unknown field `(.*?)`(?: - at |$)", re.DOTALL)
 PLAIN = re.compile(r'[^\x00-\x1f"\\]+')
 """What msgspec takes as the name of a member; OData names are letters, digits and underscores."""
+MOST_LEARNT = 100
+"""Members that nobody announced; each costs a new struct, so a page that keeps making up names would never end."""
 Columns = Mapping[str, Sequence[Any]]
 """Member -> its cells, one per row."""
 
@@ -26,6 +28,7 @@ class WholeRows:
     def __init__(self, needed: Sequence[str], announced: Iterable[str] = ()) -> None:
         self.needed = tuple(dict.fromkeys(needed))
         self._names: set[str] = {*self.needed, *filter(PLAIN.fullmatch, announced)}
+        self._room = len(self._names) + MOST_LEARNT
         self._encode = msgspec.json.Encoder().encode
         self._learn()
 
@@ -48,7 +51,7 @@ class WholeRows:
                 return self._decode(text)
             except msgspec.ValidationError as error:
                 found = UNKNOWN.search(str(error))
-                if found is None or found[1] in self._names or not PLAIN.fullmatch(found[1]):
+                if found is None or len(self._names) >= self._room or not PLAIN.fullmatch(found[1]):
                     raise
                 self._names.add(found[1])
                 self._learn()

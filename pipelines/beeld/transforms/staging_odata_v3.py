@@ -38,7 +38,7 @@ from beeld.transforms.basis import STATUSES, Parsed, Step, register_names
 from beeld.transforms.codes import normalise
 
 ROWS = 2_000
-"""Rows whose cells are Python objects at a time; a column of them is an eighth of the size."""
+"""Rows that are kept before they become columns and are put away."""
 VALID_SHARE = 0.995
 """Share of region codes that must be codes (RELIABILITY.md F32)."""
 NUMBER = re.compile(odata_v3.NUMBER)
