@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from contextlib import closing
 from dataclasses import replace
@@ -126,6 +127,22 @@ def test_every_figure_of_the_page_stands_in_the_pdf(site: Path, contents: dict[s
         assert squeezed(delivery) in text
         rest = text[text.index(squeezed(delivery)) :]
         assert squeezed(f"{origin.title}{origin.year}{origin.kind}{origin.column}") in rest
+
+
+@pytest.mark.parametrize("code", AREAS)
+def test_no_page_ends_between_the_words_of_a_theme_and_its_table(site: Path, contents: dict[str, Contents], code: str) -> None:
+    found = [squeezed(page.partition("Beeld van de Wijk · editie")[0]) for page in pages(opened(site, code))]
+    for section in (s for _, each in contents[code].chapters for s in each if s.lines):
+        for words in (section.title, *section.sentences, *section.gaps):
+            assert not any(page.endswith(squeezed(words)) for page in found), (section.title, words)
+
+
+@pytest.mark.parametrize("hidden", ["\b", "\f", "\r", "\x00", "\x1f", "\x85", "\u202e", "\ufffe", "\ud800"])
+def test_hidden_characters_are_marked_wherever_they_stand(hidden: str) -> None:
+    content = {"naam": 'Súd\u00a0West \\u0041 "x"\n', "rijen": [["a", f"b{hidden}c"]]}
+    assert json.loads(pdf.as_json(content)) == {"naam": content["naam"], "rijen": [["a", "b\ufffdc"]]}
+    plain = {"naam": 'Súd\u00a0West \\b "x"\n\t'}
+    assert json.loads(pdf.as_json(plain)) == plain
 
 
 def test_states_are_words_and_zero_is_a_value(site: Path) -> None:

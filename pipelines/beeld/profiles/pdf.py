@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -33,6 +34,8 @@ NO_VERDICT = "een signaal, geen oordeel"
 EXAMPLE = "voorbeeld: verzonnen cijfers"
 FAMILIES = ("Source Sans Pro", "DejaVu Sans")
 """The typeface of the site, and one for the characters that it lacks."""
+ESCAPED = re.compile(r"\\[bfru]")
+"""What JSON makes of a control character other than a tab or the end of a line."""
 TURNING = frozenset({"LRE", "LRO", "RLE", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 """Characters that only change the order of reading; with them a name can pass for another."""
 CHART_STYLE = (
@@ -43,6 +46,8 @@ CHART_STYLE = (
     ".midden{stroke:#1e2a33;stroke-width:1.4;fill:none}.stip{fill:#5b3a73;stroke:#fff;stroke-width:1.2}"
     ".ander{fill:#fff;stroke:#4d5a63;stroke-width:1.5}.lijntje circle{fill:#1e2a33}.los{fill:#fff!important;stroke:#1e2a33}"
 )
+LONGEST_WORD = 18
+"""Letters of a word that the column of titles surely holds; only a longer one is worth the search for places to break it."""
 LEVEL_COLOURS = {"aandacht": "#5b3a73", "sterk": "#5b3a73", "kracht": "#0b556b"}
 
 
@@ -69,7 +74,7 @@ def typeset(content: Mapping[str, Any], root: Path) -> bytes:
     try:
         made = compiler(root).compile(
             TEMPLATE.read_bytes(),
-            sys_inputs={"profiel": json.dumps(_shown(content), ensure_ascii=False)},
+            sys_inputs={"profiel": as_json(content)},
             format="pdf",
             pdf_standards="ua-1",
             timestamp=0,
@@ -78,6 +83,14 @@ def typeset(content: Mapping[str, Any], root: Path) -> bytes:
         raise BeeldError(f"the PDF of {content['code']} cannot be set: {error.message}", todo="Report this message") from error
     assert isinstance(made, bytes)  # noqa: S101 - one output for the format pdf
     return made
+
+
+def as_json(content: Mapping[str, Any]) -> str:
+    """`content` as JSON in which every character can be shown."""
+    whole = json.dumps(content, ensure_ascii=False)
+    harmless = all(_mark(each) == each for each in set(whole) if not each.isprintable())
+    # json writes control characters as \b, \f, \r and \u....: these are looked at one by one, like a name with a backslash
+    return whole if harmless and not ESCAPED.search(whole) else json.dumps(_shown(content), ensure_ascii=False)
 
 
 def _shown(value: Any) -> Any:
@@ -244,6 +257,7 @@ def _line(line: FigureLine) -> dict[str, Any]:
     return {
         "titel": head.title,
         "eenheid": f"{head.unit}; {head.direction}" if head.direction else head.unit,
+        "afbreken": max(map(len, head.title.split()), default=0) > LONGEST_WORD,
         "waarde": line.shown,
         "leeg": not line.figure.present,
         "bij": [each for each in (line.interval, line.finding, line.reason) if each],
