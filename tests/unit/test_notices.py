@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 import socketserver
+import ssl
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import pytest
+import trustme
 
 from beeld.errors import UsageError
 from beeld.notices.message import LONGEST_LINE, LONGEST_SUBJECT, MOST_LINES, Notice, body_of, email_of, notice
@@ -41,11 +43,11 @@ class Mailbox(socketserver.ThreadingTCPServer):
     """A mail server of thirty lines: takes what it is sent, and refuses the login or the recipients when told to."""
 
     allow_reuse_address = True
-    daemon_threads = True
 
-    def __init__(self, refuses: str = "") -> None:
+    def __init__(self, refuses: str = "", certificate: ssl.SSLContext | None = None) -> None:
         super().__init__(("127.0.0.1", 0), Conversation)
         self.refuses = refuses
+        self.certificate = certificate
         self.commands: list[str] = []
         self.received: list[bytes] = []
 
@@ -58,7 +60,15 @@ class Conversation(socketserver.StreamRequestHandler):
             verb = line.split(b" ")[0].strip().upper().decode("latin-1")
             box.commands.append(line.decode("latin-1").strip())
             if verb == "EHLO":
-                self.wfile.write(b"250-toets\r\n250-AUTH PLAIN\r\n250 SMTPUTF8\r\n")
+                more = b"250-STARTTLS\r\n" if box.certificate else b""
+                self.wfile.write(b"250-toets\r\n250-AUTH PLAIN\r\n" + more + b"250 SMTPUTF8\r\n")
+            elif verb == "STARTTLS" and box.certificate:
+                self.wfile.write(b"220 go on\r\n")
+                try:
+                    self.request = box.certificate.wrap_socket(self.request, server_side=True)
+                except OSError:
+                    return  # the client wants nothing of this certificate
+                self.setup()
             elif verb and verb == box.refuses:
                 self.wfile.write(f"535 not with {SECRET}\r\n".encode())
             elif verb == "AUTH":
@@ -75,9 +85,15 @@ class Conversation(socketserver.StreamRequestHandler):
                 if verb == "QUIT":
                     return
 
+    def finish(self) -> None:
+        super().finish()
+        self.request.close()  # since STARTTLS not the one that the server knows
+
 
 class Hook(ThreadingHTTPServer):
     """A webhook that keeps what it got."""
+
+    daemon_threads = False
 
     def __init__(self, status: int = 204) -> None:
         super().__init__(("127.0.0.1", 0), Request)
@@ -98,6 +114,27 @@ class Request(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         pass
+
+
+class Hidden(socketserver.ThreadingTCPServer):
+    """Mixed into a server: it speaks TLS from the first byte."""
+
+    certificate: ssl.SSLContext
+
+    def get_request(self) -> tuple[Any, Any]:
+        connection, address = super().get_request()
+        return self.certificate.wrap_socket(connection, server_side=True), address
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        pass
+
+
+class HiddenMailbox(Hidden, Mailbox):
+    """A mail server that speaks TLS from the first byte."""
+
+
+class HiddenHook(Hidden, Hook):
+    """A webhook over https."""
 
 
 @contextmanager
@@ -320,3 +357,55 @@ def test_settings_of_each_kind(tmp_path: Path) -> None:
 def test_what_is_no_setting_is_refused(text: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="melding"):
         read(tmp_path, text)
+
+
+# ---------------------------------------------------------------- certificates
+
+
+AUTHORITY = trustme.CA()
+OTHERS = trustme.CA()
+
+
+@pytest.fixture
+def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that trusts one authority."""
+    AUTHORITY.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+
+
+def shows(authority: trustme.CA, name: str) -> ssl.SSLContext:
+    """What a server shows: a certificate for a name."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name).configure_cert(context)
+    return context
+
+
+def sent(settings: Settings, way: str, certificate: ssl.SSLContext, lines: list[str]) -> tuple[bool, int]:
+    """Whether a notice left along a way that is encrypted, and how many arrived."""
+    if way == "webhook":
+        with running(HiddenHook()) as hook:
+            hook.certificate = certificate
+            safe = by_hook(settings, hook)
+            safe = replace(safe, notices=replace(safe.notices, url=safe.notices.url.replace("http:", "https:")))
+            return notify(safe, told(), lines.append), len(hook.received)
+    with running(HiddenMailbox() if way == "tls" else Mailbox(certificate=certificate)) as box:
+        box.certificate = certificate
+        return notify(by_mail(settings, box, security=way), told(), lines.append), len(box.received)
+
+
+@pytest.mark.parametrize("way", ["starttls", "tls", "webhook"])
+def test_a_notice_leaves_encrypted_for_a_server_with_a_good_certificate(way: str, settings: Settings, trusted: None) -> None:
+    lines: list[str] = []
+    assert sent(settings, way, shows(AUTHORITY, "127.0.0.1"), lines) == (True, 1), lines
+
+
+@pytest.mark.parametrize("way", ["starttls", "tls", "webhook"])
+@pytest.mark.parametrize(
+    ("authority", "name"), [(OTHERS, "127.0.0.1"), (AUTHORITY, "mail.example.nl")], ids=["not trusted", "of another server"]
+)
+def test_nothing_is_said_to_a_server_with_a_wrong_certificate(
+    authority: trustme.CA, name: str, way: str, settings: Settings, trusted: None
+) -> None:
+    lines: list[str] = []
+    assert sent(settings, way, shows(authority, name), lines) == (False, 0)
+    assert "SSLCertVerificationError" in lines[-1] or "ConnectError" in lines[-1]
