@@ -137,7 +137,7 @@ def wrong_on_the_page(path: Path, code: str, warehouse: Warehouse, catalog: Cata
     rows = {row.xpath("string(th/text())").strip(): row for row in page.xpath("//table[@class='cijfers']/tbody/tr")}
     for name in warehouse.indicators:
         row = rows[catalog.indicators[name].titel]
-        own, *beside = row.xpath("td/span[@data-indicator or @class='leeg']")
+        own, *beside = row.xpath("(td | td/span)[@data-indicator or @class='leeg']")
         figures = [warehouse.latest(each, name) for each in (code, *warehouse.areas[code][1])]
         found = [squeezed(each.text_content()) for each in (own, *beside)]
         if found != [shown(each, catalog, name) for each in figures]:

@@ -174,9 +174,10 @@ def test_a_stale_source_is_said_by_the_next_edition_and_beside_its_figures(world
     index = (world.settings.releases / named / "site" / "index.html").read_text(encoding="utf-8")
     assert "Gezondheid per wijk en buurt, tabel 50090NED: niet bijgewerkt." in index
     page = (world.settings.releases / named / "site" / "gebied" / "GM9001" / "index.html").read_text(encoding="utf-8")
-    rows = re.findall(r"<tr>.*?</tr>", page)
-    lonely = [row for row in rows if 'data-indicator="aandeel_eenzaam"' in row and 'class="eigen"' in row]
-    people = [row for row in rows if 'data-indicator="aantal_inwoners"' in row and 'class="eigen"' in row]
+    tables = re.findall(r'<table class="cijfers">.*?</table>', page, re.DOTALL)
+    rows = re.findall(r"<tr>.*?</tr>", "".join(tables))
+    lonely = [row for row in rows if 'data-indicator="aandeel_eenzaam"' in row]
+    people = [row for row in rows if 'data-indicator="aantal_inwoners"' in row]
     assert lonely
     assert all("bron niet bijgewerkt" in row for row in lonely)
     assert people

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import openpyxl
 import pypdfium2
 import pytest
 from lxml import html
+from pptx import Presentation
 
 from beeld.profiles import render
 from beeld.profiles.editions import CAUSES, MOST
+from beeld.profiles.wording import first_upper
 from beeld.settings import project_folder
 from beeld.transforms.catalog import Catalog, load_catalog
 from tests.unit.test_profiles_pages import BUURTEN, HEALTH_YEAR, build_release
@@ -45,7 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, catalog: Catalog) -> Path:
             [CODE, HEALTH_YEAR - 4],
         )
         con.execute("insert into wijziging values (?, 'oud_cijfer', 2019, 'ingetrokken', 'methode', 7, null, 'ok', null)", [CODE])
-    formats = ("html", "pdf", "xlsx")
+    formats = ("html", "pdf", "pptx", "xlsx")
     render.render_site(
         made, made / "proef.duckdb", made / "site", catalog=catalog, areas=(CODE, SAME), formats=formats, maps=False
     )
@@ -114,10 +118,40 @@ def test_the_pdf_has_the_lines_of_the_page(folder: Path) -> None:
             assert re.sub(r"[\s\-]", "", cell.text_content()) in squeezed
 
 
+def changed_slides(folder: Path, code: str) -> list[Any]:
+    found = Presentation(str(folder / "site" / "gebied" / code / "profiel.pptx")).slides
+    return [slide for slide in found if slide.shapes.title.text.startswith("Gewijzigd")]
+
+
+def test_the_slides_have_one_per_cause_with_its_figures(folder: Path) -> None:
+    known = Counter(cause for *_, cause in stored(folder).values())
+    found = changed_slides(folder, CODE)
+    assert [slide.shapes.title.text for slide in found] == [
+        f"Gewijzigd sinds de vorige editie: {cause} ({known[cause]} cijfers)" for cause in CAUSES if cause in known
+    ]
+    rows_of_page = [
+        (row[0].text.strip(), *(cell.text_content() for cell in row[1:4])) for row in section(folder, CODE).xpath(".//tbody/tr")
+    ]
+    for slide, cause in zip(found, [each for each in CAUSES if each in known], strict=True):
+        text = "\n".join(shape.text_frame.text for shape in slide.shapes if shape.has_text_frame)
+        assert first_upper(CAUSES[cause]) in text
+        assert BEFORE in text
+        assert "niet over wat er in het gebied veranderde" in text
+        (table,) = (shape.table for shape in slide.shapes if shape.has_table)
+        rows = [[cell.text for cell in row.cells] for row in table.rows][1:]
+        assert len(rows) == min(known[cause], 6)
+        left = known[cause] - len(rows)
+        assert (f"En nog {left}." in text) == (left > 0)
+        for title, now, was, year, _ in rows:
+            if cause == "bronrevisie":
+                assert (title.rpartition(" (")[0], year, was, now) in rows_of_page
+
+
 def test_an_area_in_which_nothing_changed_says_so(folder: Path) -> None:
     found = section(folder, SAME)
     assert "Geen enkel cijfer" in found.text_content()
     assert not found.xpath(".//tr")
+    assert not changed_slides(folder, SAME)
 
 
 def test_the_index_counts_them_by_source_and_cause(folder: Path, catalog: Catalog) -> None:

@@ -274,7 +274,7 @@ def test_states_are_words_with_their_reason(made: Made) -> None:
         ("afgeschermd", "geheim volgens de bron"),
         ("n.v.t.", "de noemer is 0"),
     ):
-        cells = page.xpath(f"//td[contains(@class, 'eigen')][span[@data-peiljaar and text()='{word}']]")
+        cells = page.xpath(f"//table[@class='cijfers']//td[1][span[@data-peiljaar and text()='{word}']]")
         assert cells
         assert all(f"reden: {reason}" in cell.text_content() for cell in cells)
     text = visible(page)

@@ -49,8 +49,12 @@ def _quoted(value: str) -> str:
 
 def number(cell: Cell, indicator: Indicator, *, unit: bool = False) -> Markup:
     """A figure as an element."""
+    return safe(_figure("span", cell, indicator, unit=unit))
+
+
+def _figure(element: str, cell: Cell, indicator: Indicator, *, unit: bool = False) -> str:
     where = attributes(cell) or 'class="leeg"'  # what its data say needs no class: a page has a thousand of these
-    return safe(f"<span {where}>{_quoted(wording.show(cell, indicator, unit=unit))}</span>")
+    return f"<{element} {where}>{_quoted(wording.show(cell, indicator, unit=unit))}</{element}>"
 
 
 def sentence(line: Sentence, linked: Set[str] = frozenset()) -> Markup:
@@ -89,17 +93,17 @@ def rows(found: Iterable[FigureLine]) -> Markup:
 def _row(line: FigureLine) -> str:
     cell, indicator = line.figure.cell, line.figure.indicator
     parts = [f'<tr><th scope="row">{_head(line.head)}</th>']
-    parts.append(f'<td class="eigen">{number(cell, indicator)}')
+    parts.append(f"<td>{number(cell, indicator)}")
     if line.interval:
         bounds = f'data-ondergrens="{cell.lower!r}" data-bovengrens="{cell.upper!r}"'
-        parts.append(f' <small class="marge" {bounds}>{line.interval}</small>')
+        parts.append(f" <small {bounds}>{line.interval}</small>")
     if line.finding:
-        parts.append(f' <small class="merkteken">{line.finding}</small>')
+        parts.append(f" <small>{line.finding}</small>")
     if line.reason:
-        parts.append(f' <small class="reden">{_quoted(line.reason)}</small>')
-    parts += [f"</td><td>{number(other, indicator)}" for _, other in line.beside]
-    meta = _meta(line.year, indicator.soort, line.badges)
-    parts.append(f"</td><td><span>{meta}</span></td></tr>\n")
+        parts.append(f" <small>{_quoted(line.reason)}</small>")
+    parts.append("</td>")
+    parts += [_figure("td", other, indicator) for _, other in line.beside]
+    parts.append(f"<td>{_meta(line.year, indicator.soort, line.badges)}</td></tr>\n")
     return "".join(parts)
 
 
@@ -112,10 +116,9 @@ def _head(head: Head) -> Markup:
 
 @lru_cache(maxsize=1024)
 def _meta(year: str, kind: str, badges: tuple[str, ...]) -> Markup:
-    """Year, kind and warnings of a figure."""
-    shape = "soort soort-geschat" if kind in ESTIMATED else "soort"
-    spans = [f'<span class="{shape}">{badge}</span>' for badge in badges]
-    return safe(f"{year} {' '.join(spans)}")
+    """Year, kind and warnings of a figure; a badge in `i` looks like an estimate. Two letters, because a page has a hundred."""
+    shape = "i" if kind in ESTIMATED else "b"
+    return safe(f"{year} {' '.join(f'<{shape}>{badge}</{shape}>' for badge in badges)}")
 
 
 @lru_cache(maxsize=4096)
@@ -128,14 +131,15 @@ def origin(line: Origin) -> Markup:
 
 def years_row(line: Line, years: Iterable[int]) -> Markup:
     """The cells of one figure by year; a star where a year comes with a remark."""
-    return safe("".join(f"<td>{_dated(line.cells.get(year), line.figure.indicator)}</td>" for year in years))
+    return safe("".join(_dated(line.cells.get(year), line.figure.indicator) for year in years))
 
 
-def _dated(cell: Cell | None, indicator: Indicator) -> Markup:
+def _dated(cell: Cell | None, indicator: Indicator) -> str:
     if cell is None:
-        return Markup("")
-    shown = number(cell, indicator)
-    return shown if cell.value is None or not cell.reason else safe(f'{shown}<sup title="{escape(cell.reason)}">*</sup>')
+        return "<td></td>"
+    if cell.value is None or not cell.reason:
+        return _figure("td", cell, indicator)
+    return f'<td>{number(cell, indicator)}<sup title="{_quoted(cell.reason)}">*</sup></td>'
 
 
 def revised(line: RevisedLine) -> Markup:
@@ -168,8 +172,8 @@ def count(code: str, found: Count) -> Markup:
         )
     if size is None or size.count is None:
         reason = escape(found.reason)
-        return safe(f'<span class="leeg"{where}>{found.shown}</span> <small class="reden">reden: {reason}</small>')
-    margin = f' <small class="marge">{found.margin}</small>' if found.margin else ""
+        return safe(f'<span class="leeg"{where}>{found.shown}</span> <small>reden: {reason}</small>')
+    margin = f" <small>{found.margin}</small>" if found.margin else ""
     return safe(f'<span class="getal"{where} data-aantal="{size.count}">{escape(found.shown)}</span>{margin}')
 
 

@@ -24,6 +24,7 @@ from beeld.profiles import wording
 from beeld.profiles.contents import Contents, Section
 from beeld.profiles.lines import FigureLine
 from beeld.profiles.site import FILES, Picture, Site
+from beeld.profiles.slide_changes import HEADS, cause_slides
 from beeld.profiles.text import Number, Sentence
 from beeld.profiles.timeline import WORDS, Line
 from beeld.profiles.wording import first_upper
@@ -87,6 +88,7 @@ def slides(contents: Contents, maps: Sequence[Picture], locator: Picture | None)
     _people(deck, contents)
     _texts(deck, "Wat weten we niet", [f"{n.title}. {n.text} {'; '.join(n.items)}".strip() for n in contents.unknowns])
     _texts(deck, "Vragen voor aan tafel", contents.questions, numbered=True)
+    _changes(deck, contents)
     _sources(deck, contents)
     return deck.bytes()
 
@@ -402,6 +404,14 @@ def _people(deck: Deck, contents: Contents) -> None:
         slide = deck.add("Hoeveel mensen gaat het aan", contents.people.notes)
         heads = ["Groep", "Aantal", "Aandeel", "Jaar en soort"]
         deck.table(slide, heads, rows[start : start + ROWS], [4, 4, 1.5, 2.4], TOP)
+
+
+def _changes(deck: Deck, contents: Contents) -> None:
+    for each in cause_slides(contents.revisions):
+        slide = deck.add(each.title, each.notes)
+        deck.text(slide, each.words, TOP, size=14, colour=SOFT, height=0.7)
+        deck.table(slide, HEADS, each.rows, [5, 2.2, 2.2, 0.8, 1.4], 2.35)
+        deck.text(slide, each.below, 6.45, size=12, colour=SOFT, height=0.5)
 
 
 def _texts(deck: Deck, title: str, texts: Sequence[str], *, numbered: bool = False) -> None:
