@@ -1,120 +1,103 @@
-"""The same archive gives the same bytes: in another folder, time zone, language, hash seed and umask."""
+"""The same archive gives the same bytes, wherever, by whomever and whenever it is built (RELIABILITY, R)."""
 
-import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from beeld.warehouse import release
-from tests.reliability.worlds import CommandLine, World, complete, copy_home
+from tests.reliability.worlds import CommandLine, World, complete
+from tests.reproducibility.surroundings import ELSEWHERE, HERE, VARIANTS, Built, build, place, proven
 
-ROOT = Path(__file__).parents[2]
-WIJK = "WK900101"
-SURROUNDINGS = {
-    "here": {"TZ": "Europe/Amsterdam", "PYTHONHASHSEED": "0", "LC_ALL": "C"},
-    "a folder/far away, é": {"TZ": "Pacific/Kiritimati", "PYTHONHASHSEED": "4242", "LC_ALL": "C.UTF-8"},
-}
-UMASKS = {"here": 0o022, "a folder/far away, é": 0o077}
+FORMATS = {".html", ".pdf", ".pptx", ".xlsx", ".png", ".svg", ".json", ".parquet", ".duckdb"}
 
 
 @pytest.fixture(scope="module")
-def built(small_template: Path, example_project_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The home of each surrounding, with a release built offline out of a copy of one archive."""
-    root = tmp_path_factory.mktemp("herbouw")
-    homes = {name: root / name / "data" for name in SURROUNDINGS}
-    for home in homes.values():
-        copy_home(small_template / "ruw", home / "ruw")
-    with ThreadPoolExecutor(len(homes)) as pool:
-        for outcome in pool.map(lambda name: build(homes[name], example_project_folder, name), homes):
-            assert outcome.returncode == 0, outcome.stderr
-    return homes
+def here(small_template: Path, example_project_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """The release as it comes."""
+    return build(tmp_path_factory.mktemp("hier"), small_template / "ruw", example_project_folder, HERE)
 
 
-def build(home: Path, project: Path, name: str) -> subprocess.CompletedProcess[str]:
-    """Build a release with pages in a process of its own."""
-    return subprocess.run(
-        [sys.executable, ROOT / "tests" / "reliability" / "small_beeld.py", project, "refresh", "--offline", "--area", WIJK],
-        env={
-            **{key: value for key, value in os.environ.items() if not key.startswith(("BEELD_", "LC_", "LANG"))},
-            **SURROUNDINGS[name],
-            "BEELD_HOME": str(home),
-            "PYTHONPATH": os.pathsep.join([str(ROOT / "pipelines"), str(ROOT)]),
-        },
-        cwd=home.parent,
-        umask=UMASKS[name],
-        capture_output=True,
-        text=True,
-        timeout=280,
-    )
+@pytest.fixture(scope="module")
+def built(small_template: Path, example_project_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Built]:
+    """A release of each of two surroundings that have nothing in common."""
+
+    def one(name: str) -> Built:
+        around = {"hier": HERE, "daar": ELSEWHERE}[name]
+        return build(tmp_path_factory.mktemp(name), small_template / "ruw", example_project_folder, around)
+
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(one, ("hier", "daar")))
 
 
-def folder(home: Path) -> Path:
-    """The release of a home."""
-    return (home / "current").resolve()
+def test_the_release_has_the_same_name_and_the_same_files(built: list[Built]) -> None:
+    one, other = built
+    assert one.folder.name == other.folder.name
+    assert one.files == other.files
+    assert {Path(name).suffix for name in one.files} >= FORMATS
 
 
-def test_the_release_has_the_same_name_and_the_same_files(built: dict[str, Path]) -> None:
-    one, other = (folder(home) for home in built.values())
-    assert one.name == other.name
-    assert files(one) == files(other)
-    assert any(name.endswith(".html") for name in files(one))
-    assert any(name.endswith(".png") for name in files(one))
+def test_every_file_has_the_same_bytes(built: list[Built]) -> None:
+    one, other = built
+    assert one.differs_from(other) == []
 
 
-def files(place: Path) -> list[str]:
-    """Names of the files of a release."""
-    return sorted(path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file())
+def test_the_manifest_is_the_same_but_for_the_database_file(built: list[Built]) -> None:
+    one, other = built
+    assert one.manifest == other.manifest
 
 
-def test_every_file_has_the_same_bytes(built: dict[str, Path]) -> None:
-    one, other = (folder(home) for home in built.values())
-    names = [name for name in files(one) if not name.endswith(".duckdb") and name != release.MANIFEST]
-    assert [name for name in names if (one / name).read_bytes() != (other / name).read_bytes()] == []
+def test_the_databases_hold_the_same_rows_as_the_parquet_files(built: list[Built]) -> None:
+    one, other = built
+    assert one.tables == other.tables
+    assert len(one.tables) == 23
 
 
-def test_the_manifest_is_the_same_but_for_the_database_file(built: dict[str, Path]) -> None:
-    one, other = (release.read_manifest(folder(home)) for home in built.values())
-    for manifest in (one, other):
-        manifest["bestanden"] = {name: entry for name, entry in manifest["bestanden"].items() if not name.endswith(".duckdb")}
-    assert one == other
-
-
-def test_the_databases_hold_the_same_rows_as_the_parquet_files(built: dict[str, Path]) -> None:
-    contents = [{table: digest(home, table) for table in tables(home)} for home in built.values()]
-    assert contents[0] == contents[1]
-    assert len(contents[0]) == 23
-
-
-def tables(home: Path) -> list[str]:
-    """The public tables, by their Parquet files."""
-    return sorted(path.stem for path in (folder(home) / "parquet").glob("*.parquet"))
-
-
-def digest(home: Path, table: str) -> str:
-    """One hash over all rows of a table of the database, whatever their order."""
-    with duckdb.connect(str(folder(home) / f"{folder(home).name}.duckdb"), read_only=True) as con:
-        rows = f"select md5(t::varchar) as hash from {table} as t"
-        found = con.execute(f"select md5(string_agg(hash, '' order by hash)) from ({rows})").fetchone()
-    return str(found[0] if found else None)
-
-
-def test_every_file_is_read_only_whatever_the_umask(built: dict[str, Path]) -> None:
-    for home in built.values():
-        modes = {path.stat().st_mode & 0o777 for path in folder(home).rglob("*") if path.is_file() and not path.is_symlink()}
+def test_every_file_is_read_only_whatever_the_umask(built: list[Built]) -> None:
+    for each in built:
+        modes = {path.stat().st_mode & 0o777 for path in each.folder.rglob("*") if path.is_file() and not path.is_symlink()}
         assert modes == {0o444}
 
 
-def test_the_offline_release_is_the_one_that_was_made_online(built: dict[str, Path], small_template: Path) -> None:
+def test_the_offline_release_is_the_one_that_was_made_online(built: list[Built], small_template: Path) -> None:
     """The figures do not depend on whether they were fetched in the same run; only what was rendered differs."""
-    online, offline = folder(small_template), folder(built["here"])
-    same = [name for name in files(online) if name.startswith("parquet/") and name != "parquet/release.parquet"]
-    differing = [name for name in same if (online / name).read_bytes() != (offline / name).read_bytes()]
+    online, offline = Built(small_template), built[0]
+    same = [name for name in online.files if name.startswith("parquet/") and name != "parquet/release.parquet"]
+    differing = [name for name in same if (online.folder / name).read_bytes() != (offline.folder / name).read_bytes()]
     # The release id stands in these; it differs because the one has pages and the other has none.
     assert set(differing) <= {"parquet/drempel.parquet"}
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", VARIANTS)
+def test_one_difference_at_a_time(
+    name: str, here: Built, small_template: Path, example_project_folder: Path, tmp_path: Path
+) -> None:
+    around = VARIANTS[name]
+    around.want()
+    with place(around, tmp_path) as root:
+        made = build(root, small_template / "ruw", example_project_folder, around)
+        assert made.files == here.files
+        assert made.differs_from(here) == []
+        assert made.manifest == here.manifest
+        assert made.tables == here.tables
+
+
+# ---------------------------------------------------------------- the surroundings are what they say
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_the_surroundings_are_what_they_say(name: str, tmp_path: Path) -> None:
+    around = VARIANTS[name]
+    around.want()
+    with place(around, tmp_path) as root:
+        assert proven(root, around, [around.proof]) == [True]
+
+
+def test_the_usual_surroundings_are_none_of_them(tmp_path: Path) -> None:
+    found = proven(tmp_path, HERE, [around.proof for around in VARIANTS.values()])
+    # a machine has some number of cores
+    assert {name for name, holds in zip(VARIANTS, found, strict=True) if holds} <= {"one thread", "two threads", "eight threads"}
 
 
 # ---------------------------------------------------------------- beeld check --rebuild
@@ -126,6 +109,19 @@ def test_check_rebuild_finds_the_same_tables(world: World, beeld: CommandLine) -
     assert (ending.code, len(ending.lines)) == (0, 1)
     assert "every table is the same" in ending.err
     assert complete(world.settings) == before
+
+
+@pytest.mark.nightly
+def test_each_of_the_last_five_releases_is_built_again(world: World, beeld: CommandLine) -> None:
+    for month in range(1, 5):
+        world.server.set_modified("50090NED", f"2027-0{month}-01T02:00:00")
+        assert world.refresh().new
+    last = release.releases(world.settings)
+    assert len(last) == 5
+    for folder in last:
+        ending = beeld(world.settings, "check", "--rebuild", folder.name)
+        assert ending.code == 0, ending.err
+        assert f"release {folder.name}: rebuilt from the archive, every table is the same" in ending.err
 
 
 def test_a_damaged_archive_is_noticed_and_named(world: World, beeld: CommandLine) -> None:
