@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from beeld.profiles.list_words import FEWEST_FOR_KAPPA
-from beeld.profiles.wording import dutch
+from beeld.profiles.wording import numeral
 from beeld.transforms.lists import OURS
 from beeld.transforms.scores import MIN_STRONG, MIN_THEMES
 from tests.plausibility.facts import FEWEST, NOTHING, ONE_SOURCE, Buurt, Facts, Pair
@@ -44,12 +44,12 @@ def report(facts: Facts) -> str:
 
 def percent(part: float, whole: float = 1.0, decimals: int = 1) -> str:
     """A share as percent; without a whole there is none."""
-    return f"{dutch(100 * part / whole, decimals)} %" if whole else "–"
+    return f"{numeral(100 * part / whole, decimals)} %" if whole else "–"
 
 
 def rho(pair: Pair) -> str:
     """A correlation with the number that it rests on."""
-    return f"{dutch(pair.rho, 2)} (n = {dutch(pair.n, 0)})"
+    return f"{numeral(pair.rho, 2)} (n = {numeral(pair.n, 0)})"
 
 
 def listing(words: Sequence[str]) -> str:
@@ -99,14 +99,14 @@ def _known(facts: Facts) -> list[tuple[str, int, int]]:
 def _totals(facts: Facts) -> list[str]:
     known = _known(facts)
     lines = [
-        f"{what}: bekend {dutch(expected, 0)}, gevonden {dutch(found, 0)}{'' if found == expected else ', **niet gelijk**'}."
+        f"{what}: bekend {numeral(expected, 0)}, gevonden {numeral(found, 0)}{'' if found == expected else ', **niet gelijk**'}."
         for what, expected, found in known
     ]
     ((parts, count),) = facts.rows(
         "select sum(inwoners)::bigint, count(inwoners) from gebied where soort = 'buurt' and gemeentecode = 'GM0748'"
     )
     lines.append(
-        f"De buurten van Bergen op Zoom tellen op tot {dutch(parts, 0)} inwoners in {count} buurten met een aantal: {dutch(abs(known[-1][2] - parts), 0)} verschil. Elk aantal van een buurt is op vijf afgerond."
+        f"De buurten van Bergen op Zoom tellen op tot {numeral(parts, 0)} inwoners in {count} buurten met een aantal: {numeral(abs(known[-1][2] - parts), 0)} verschil. Elk aantal van een buurt is op vijf afgerond."
     )
     return [bullets(lines)]
 
@@ -118,13 +118,13 @@ def _country(facts: Facts) -> list[str]:
     named = int(enough["uitkomst"].isin(OURS).sum())
     without = int(((enough["themas"] >= MIN_THEMES) | (enough["sterk"] >= MIN_STRONG)).sum())
     small = facts.one("select count(*) from gebied where soort = 'buurt' and (inwoners < 200 or inwoners is null)")
-    listed = "; ".join(f"{name} {dutch(count, 0)} ({percent(count, len(frame))})" for name, count in counts.items())
+    listed = "; ".join(f"{name} {numeral(count, 0)} ({percent(count, len(frame))})" for name, count in counts.items())
     head = ["stedelijkheid", "buurten", "met uitkomst", "te weinig gegevens", "voldoet aan de regel"]
     return [
-        f"Het universum is {dutch(len(frame), 0)} buurten met 200 inwoners of meer; {dutch(small, 0)} buurten zijn kleiner of hebben geen aantal. Uitkomsten: {listed}. Van de {dutch(len(enough), 0)} buurten met een uitkomst voldoet {percent(named, len(enough))} aan de beslisregel (*bespreken* of *grensgeval*).",
+        f"Het universum is {numeral(len(frame), 0)} buurten met 200 inwoners of meer; {numeral(small, 0)} buurten zijn kleiner of hebben geen aantal. Uitkomsten: {listed}. Van de {numeral(len(enough), 0)} buurten met een uitkomst voldoet {percent(named, len(enough))} aan de beslisregel (*bespreken* of *grensgeval*).",
         table(head, _by_class(facts)),
         "Laatste kolom: aandeel van de buurten met een uitkomst. Klasse 1 is zeer sterk stedelijk, 5 niet stedelijk.",
-        f"**De familie-eis.** Zonder haar zou {percent(without, len(enough))} voldoen, met haar {percent(named, len(enough))}; {dutch(int(enough['een_bron'].sum()), 0)} buurten vallen alleen daardoor af. METHOD.md 7 noemt 16 en 7 procent, en noemt die 16 procent wat onafhankelijke ruis zou geven. Zouden thema's niets met elkaar te maken hebben, dan voldeed bij de aandelen *aandacht* en *sterk* van nu {percent(facts.independent)}. {_noise(without / len(enough), facts.independent)}",
+        f"**De familie-eis.** Zonder haar zou {percent(without, len(enough))} voldoen, met haar {percent(named, len(enough))}; {numeral(int(enough['een_bron'].sum()), 0)} buurten vallen alleen daardoor af. METHOD.md 7 noemt 16 en 7 procent, en noemt die 16 procent wat onafhankelijke ruis zou geven. Zouden thema's niets met elkaar te maken hebben, dan voldeed bij de aandelen *aandacht* en *sterk* van nu {percent(facts.independent)}. {_noise(without / len(enough), facts.independent)}",
         _second_family(facts, named),
     ]
 
@@ -134,7 +134,9 @@ def _by_class(facts: Facts) -> list[list[str]]:
     for name, group in facts.decided.groupby("stedelijkheid"):
         own = group[group["uitkomst"] != "te_weinig_gegevens"]
         share = percent(int(own["uitkomst"].isin(OURS).sum()), len(own))
-        rows.append([f"{name:.0f}", dutch(len(group), 0), dutch(len(own), 0), percent(len(group) - len(own), len(group)), share])
+        rows.append(
+            [f"{name:.0f}", numeral(len(group), 0), numeral(len(own), 0), percent(len(group) - len(own), len(group)), share]
+        )
     return rows
 
 
@@ -164,7 +166,7 @@ def _second_family(facts: Facts, named: int) -> str:
             carriers[0],
         )
     )
-    return f"{start} Van de {dutch(named, 0)} genoemde buurten hebben er {dutch(with_it, 0)} een signaal op dat thema: het is in feite een voorwaarde geworden. Dat is smaller dan de methode bedoelt."
+    return f"{start} Van de {numeral(named, 0)} genoemde buurten hebben er {numeral(with_it, 0)} een signaal op dat thema: het is in feite een voorwaarde geworden. Dat is smaller dan de methode bedoelt."
 
 
 def _correlations(facts: Facts) -> list[str]:
@@ -188,7 +190,7 @@ def _correlations(facts: Facts) -> list[str]:
         "Rangcorrelatie (Spearman) over buurten van het universum, elk cijfer in zijn laatste jaar.",
         bullets(lines),
         f"METHOD.md 2 zegt: van twee cijfers die boven 0,9 samenhangen is er in één thema maar één kern. Daartegenin: {listing(flagged)}.",
-        f"Tussen de themascores: {'; '.join(f'{titles[p.one].titel} en {titles[p.other].titel} {dutch(p.rho, 2)}' for p in themes)}.",
+        f"Tussen de themascores: {'; '.join(f'{titles[p.one].titel} en {titles[p.other].titel} {numeral(p.rho, 2)}' for p in themes)}.",
     ]
 
 
@@ -249,14 +251,14 @@ def _themes(facts: Facts, buurt: Buurt) -> str:
 
 
 def _stability(buurt: Buurt) -> str:
-    return "niet berekend" if buurt.stability is None else dutch(buurt.stability, 2)
+    return "niet berekend" if buurt.stability is None else numeral(buurt.stability, 2)
 
 
 def _against(facts: Facts, buurt: Buurt) -> str:
     found = [f"{facts.catalog.themes[theme].titel} is een kracht" for theme in buurt.strengths]
     for theme in buurt.raised:
         low = [name for name in facts.catalog.core(theme) if buurt.percentiles.get(name, 1.0) < 0.5]
-        found += [f"{facts.title(name)} op {dutch(buurt.percentiles[name], 2)}" for name in low]
+        found += [f"{facts.title(name)} op {numeral(buurt.percentiles[name], 2)}" for name in low]
     return "; ".join(found) or "niets"
 
 
@@ -268,7 +270,7 @@ def _chosen(facts: Facts) -> list[str]:
     themes = [theme for theme in facts.rule if theme in facts.scores]
     rows = [[f"{b.name} ({b.code})", b.outcome, *(_score(facts, b.code, theme) for theme in themes)] for b in chosen]
     bounds = dict(facts.rows("select thema, grens from drempel where soort = 'buurt' and niveau = 'aandacht' order by 1"))
-    rows.append(["*grens voor aandacht*", "", *(dutch(bounds[theme], 2) for theme in themes)])
+    rows.append(["*grens voor aandacht*", "", *(numeral(bounds[theme], 2) for theme in themes)])
     answer = "ja" if len(named) == len(chosen) else "ten dele" if named else "nee"
     raised = [
         f"{facts.catalog.themes[theme].titel} {sum(theme in b.raised for b in chosen)} van {len(chosen)}" for theme in themes
@@ -284,7 +286,7 @@ def _chosen(facts: Facts) -> list[str]:
 
 def _score(facts: Facts, code: str, theme: str) -> str:
     value = facts.scores[theme].get(code)
-    return "–" if value is None or value != value else dutch(float(value), 2)
+    return "–" if value is None or value != value else numeral(float(value), 2)
 
 
 def _why(buurt: Buurt) -> str:
@@ -302,7 +304,7 @@ def _near(facts: Facts, chosen: Sequence[Buurt], bounds: Mapping[str, float]) ->
     if not missed:
         return ""
     distance, theme, buurt = min(missed, key=lambda item: (abs(item[0]), item[1], item[2].code))
-    return f"Dicht bij een andere uitkomst: {buurt.name} ligt op {theme} {dutch(abs(distance), 2)} {'onder' if distance > 0 else 'boven'} de grens. Zulke afstanden zijn kleiner dan de onzekerheid van de cijfers (methode-onderdeel 8)."
+    return f"Dicht bij een andere uitkomst: {buurt.name} ligt op {theme} {numeral(abs(distance), 2)} {'onder' if distance > 0 else 'boven'} de grens. Zulke afstanden zijn kleiner dan de onzekerheid van de cijfers (methode-onderdeel 8)."
 
 
 def _union_words(facts: Facts) -> str:
@@ -316,7 +318,7 @@ def _union_words(facts: Facts) -> str:
             if own is not None and gemeente is not None:
                 unit = facts.catalog.indicators[name].eenheid.replace("procent", "%")
                 shown.append(
-                    f"{facts.title(name)} ongeveer {dutch(own, 0)} {unit} tegen {dutch(gemeente, 0)} in de gemeente ({facts.years[name]})"
+                    f"{facts.title(name)} ongeveer {numeral(own, 0)} {unit} tegen {numeral(gemeente, 0)} in de gemeente ({facts.years[name]})"
                 )
     return (
         f"Het samengestelde gebied {UNION} krijgt geen score: een unie heeft geen universum van gelijke gebieden. De cijfers zelf, afgerond: {'; '.join(shown)}. "
@@ -334,19 +336,19 @@ def _lists(facts: Facts) -> list[str]:
         if count is None or found is None:
             lines.append(f"{name}: {remark}.")
             continue
-        sure = f" (± {dutch(found.margin, 2)})" if found.margin is not None else ""
-        kappa = f", kappa {dutch(found.kappa, 2)}{sure}" if found.kappa is not None and found.n >= FEWEST_FOR_KAPPA else ""
-        overlap = f"; overlap {dutch(found.beide, 0)} van {dutch(found.n - found.geen_van_beide, 0)}{kappa}"
+        sure = f" (± {numeral(found.margin, 2)})" if found.margin is not None else ""
+        kappa = f", kappa {numeral(found.kappa, 2)}{sure}" if found.kappa is not None and found.n >= FEWEST_FOR_KAPPA else ""
+        overlap = f"; overlap {numeral(found.beide, 0)} van {numeral(found.n - found.geen_van_beide, 0)}{kappa}"
         lines.append(
-            f"{name}: {dutch(found.n, 0)} buurten te vergelijken. De lijst en wij {dutch(found.beide, 0)}, alleen de lijst {dutch(found.alleen_lijst, 0)}, "
-            f"alleen wij {dutch(found.alleen_wij, 0)}, geen van beide {dutch(found.geen_van_beide, 0)}{overlap}."
+            f"{name}: {numeral(found.n, 0)} buurten te vergelijken. De lijst en wij {numeral(found.beide, 0)}, alleen de lijst {numeral(found.alleen_lijst, 0)}, "
+            f"alleen wij {numeral(found.alleen_wij, 0)}, geen van beide {numeral(found.geen_van_beide, 0)}{overlap}."
         )
     causes = facts.rows(
         """select oordeel, indicator, count(*) from lijstvergelijking where oordeel in ('alleen_lijst', 'alleen_wij')
         group by 1, 2 order by 1, 3 desc, 2"""
     )
     words = [
-        f"{'alleen de lijst' if verdict == 'alleen_lijst' else 'alleen wij'}: {facts.title(name) if name else 'geen enkel kerncijfer op zichzelf'} ({dutch(count, 0)})"
+        f"{'alleen de lijst' if verdict == 'alleen_lijst' else 'alleen wij'}: {facts.title(name) if name else 'geen enkel kerncijfer op zichzelf'} ({numeral(count, 0)})"
         for verdict, name, count in causes
     ]
     return [

@@ -27,7 +27,7 @@ from beeld.profiles.maps.locator import HIGHLIGHT
 from beeld.profiles.maps.placement import Placement
 from beeld.profiles.maps.shapes import polygons
 from beeld.profiles.maps.table import Scale, subject_bounds
-from beeld.profiles.maps.text import dutch
+from beeld.profiles.maps.text import numeral
 from beeld.settings import project_folder
 from beeld.transforms.catalog import Catalog, load_catalog
 
@@ -174,7 +174,7 @@ def test_a_value_is_classed_as_it_is_printed() -> None:
     ("value", "decimals", "text"), [(0.0, 1, "0,0"), (-0.04, 1, "0,0"), (-1.5, 1, "-1,5"), (12345.0, 0, "12\u202f345")]
 )
 def test_dutch_numbers(value: float, decimals: int, text: str) -> None:
-    assert dutch(value, decimals) == text
+    assert numeral(value, decimals) == text
 
 
 # ---------------------------------------------------------------- numbers

@@ -45,7 +45,7 @@ def catalog() -> Catalog:
     ],
 )
 def test_dutch_numbers(value: float, decimals: int, shown: str) -> None:
-    assert wording.dutch(value, decimals) == shown
+    assert wording.numeral(value, decimals) == shown
 
 
 def test_every_unit_of_the_catalogue_reads_as_dutch(catalog: Catalog) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from beeld.profiles import list_words, text, wording
 from beeld.profiles.editions import Revisions, revisions_of
+from beeld.profiles.language import Words, noted, tr
 from beeld.profiles.lenses import Chapter, Coverage
 from beeld.profiles.likeness import Likeness, likeness_of
 from beeld.profiles.lines import FigureLine, Origin, lines, origin
@@ -15,23 +16,27 @@ from beeld.profiles.model import Area, Cell, Figure, Profile, ThemeView
 from beeld.profiles.peaks import peak_sentences
 from beeld.profiles.people import PeopleChapter, people_chapter
 from beeld.profiles.site import Picture, Site
+from beeld.profiles.stored import stored
 from beeld.profiles.text import Note, Point, Sentence
 from beeld.profiles.timeline import Timeline, timeline
 from beeld.profiles.wording import first_upper
 
-AGES = (
-    ("aandeel_0_15", "0 tot 15 jaar"),
-    ("aandeel_15_25", "15 tot 25 jaar"),
-    ("aandeel_25_45", "25 tot 45 jaar"),
-    ("aandeel_45_65", "45 tot 65 jaar"),
-    ("aandeel_65_plus", "65 jaar of ouder"),
+AGES = Words(
+    {
+        "aandeel_0_15": "0 tot 15 jaar",
+        "aandeel_15_25": "15 tot 25 jaar",
+        "aandeel_25_45": "25 tot 45 jaar",
+        "aandeel_45_65": "45 tot 65 jaar",
+        "aandeel_65_plus": "65 jaar of ouder",
+    }
 )
-NOT_DISCUSSED = "Nog niet besproken met bewoners."
-FEW_PEOPLE = (
+COVER_KINDS = Words({"buurt": "Buurt", "wijk": "Wijk", "gemeente": "Gemeente", "samengesteld": "Gebied", "land": "Land"})
+NOT_DISCUSSED = noted("Nog niet besproken met bewoners.")
+FEW_PEOPLE = noted(
     "Hier wonen weinig mensen. Een klein verschil in aantallen verandert een cijfer al sterk. Daarom noemen wij hier geen punten."
     " Kijk ook naar het gebied eromheen."
 )
-NO_POINTS = (
+NO_POINTS = noted(
     "Wij noemen hier evenveel krachten als zorgen. Nu is er van een van beide geen enkele aan te wijzen. Alle cijfers staan in de"
     " hoofdstukken hierna."
 )
@@ -54,7 +59,7 @@ class Cover:
     outcome: str
     verdict: tuple[str, ...]
     reasons: tuple[str, ...]
-    discussed: str = NOT_DISCUSSED
+    discussed: str
 
 
 @dataclass(frozen=True)
@@ -172,28 +177,38 @@ def contents_of(profile: Profile, site: Site) -> Contents:
 def _cover(profile: Profile) -> Cover:
     area, outcome = profile.area, profile.outcome
     strengths, concerns = text.cover_points(profile)
-    kind = {"samengesteld": "Gebied", "land": "Land"}.get(area.kind, area.kind.capitalize())
-    where = f" · gemeente {area.gemeente_name}" if area.gemeente_name and area.kind != "gemeente" else ""
+    within = area.gemeente_name and area.kind != "gemeente"
+    where = tr(" · gemeente {name}", name=area.gemeente_name) if within else ""
     reasons = outcome.reasons if outcome else ()
     return Cover(
-        kind=f"{kind} · {area.code}{where}",
+        kind=f"{COVER_KINDS[area.kind]} · {area.code}{where}",
         occasion=profile.texts.get("aanleiding", ""),
-        invitation=f"Hier komt de tekst van het team: waarom kijken wij samen naar {wording.noun(area)}? Vul haar samen in.",
+        invitation=tr(
+            "Hier komt de tekst van het team: waarom kijken wij samen naar {place}? Vul haar samen in.", place=wording.noun(area)
+        ),
         people=tuple(text.who_lives_here(profile)),
         strengths=tuple(strengths),
         concerns=tuple(concerns),
-        no_points="" if strengths else FEW_PEOPLE if profile.small else NO_POINTS,
-        outcome=text.OUTCOME_NAMES[outcome.outcome] if outcome else "niet bepaald",
+        no_points="" if strengths else tr(FEW_PEOPLE if profile.small else NO_POINTS),
+        outcome=text.OUTCOME_NAMES[outcome.outcome] if outcome else tr("niet bepaald"),
         verdict=tuple(text.outcome_text(profile)),
-        reasons=tuple(first_upper(wording.plain_units(r)) for r in reasons if not r.startswith("hoort in ")),
+        reasons=tuple(_reason(r) for r in reasons if not r.startswith("hoort in ")),
+        discussed=tr(NOT_DISCUSSED),
     )
+
+
+def _reason(reason: str) -> str:
+    """A reason of the outcome; one of a theme is the title of the theme with its level."""
+    title, colon, level = reason.partition(": ")
+    named = colon and level in ("aandacht", "sterk")
+    return first_upper(wording.plain_units(f"{stored(title)}: {stored(level)}" if named else stored(reason)))
 
 
 def _sections(profile: Profile, site: Site, chapter: Chapter) -> tuple[Section, ...]:
     extra = [name for name in chapter.indicatoren if name in profile.figures]
     sections = [_section(profile, site, theme) for theme in chapter.themas if theme in profile.themes]
     if extra:
-        title = chapter.kop or f"Cijfers over {wording.lower_first(chapter.titel)}"
+        title = chapter.kop or tr("Cijfers over {title}", title=wording.lower_first(chapter.titel))
         sections.append(Section(f"{chapter.id}-extra", title, (), "", "", (), lines(profile, extra)))
     return tuple(sections)
 
@@ -205,7 +220,7 @@ def _section(profile: Profile, site: Site, theme: str) -> Section:
         title=view.theme.titel,
         gaps=view.theme.geen_cijfer,
         level=view.signal.level if view.signal else "",
-        certainty=wording.CERTAINTIES.get(view.signal.certainty, "") if view.signal else "",
+        certainty=(wording.CERTAINTIES.get(view.signal.certainty) or "") if view.signal else "",
         sentences=tuple(_score_words(profile, site, view)),
         lines=lines(profile, site.lens.figures(theme, site.data.catalog)),
         peaks=peak_sentences(profile, view),
@@ -218,35 +233,43 @@ def _score_words(profile: Profile, site: Site, view: ThemeView) -> list[str]:
     if view.id == "context":
         return []
     if not core:
-        return ["Dit thema heeft in deze bronnen geen kerncijfer. Daarom is er geen score en geen signaal."]
+        return [tr("Dit thema heeft in deze bronnen geen kerncijfer. Daarom is er geen score en geen signaal.")]
     score = view.scores.get("nl")
     if score is None or score.score is None:
-        used = f"{score.used} van {score.total}" if score else f"0 van {len(core)}"
-        return [f"Geen score: {used} kerncijfers met een plaats tussen andere gebieden."]
+        used, total = (score.used, score.total) if score else (0, len(core))
+        told = noted("Geen score: {used} van {total} kerncijfers met een plaats tussen andere gebieden.")
+        return [tr(told, used=used, total=total)]
     found: list[str] = []
     if len(core) == 1 and site.data.catalog.indicators[core[0]].soort == "modelschatting":
         found.append(
-            "Dit thema rust op één modelschatting. Daarom staat hier niet hoe het gebied ligt ten opzichte van andere gebieden."
+            tr(
+                "Dit thema rust op één modelschatting. Daarom staat hier niet hoe het gebied ligt ten opzichte van andere"
+                " gebieden."
+            )
         )
     else:
-        more = "hoger is meer kracht" if view.theme.kracht else "hoger is meer zorg"
-        place = f"{_height(score.score)} vergeleken met {wording.PLURALS[profile.area.kind]} in Nederland"
-        found.append(f"De score van dit thema is {place} ({score.used} van {score.total} kerncijfers; {more}).")
+        told = noted(
+            "De score van dit thema is {height} vergeleken met {areas} in Nederland ({used} van {total} kerncijfers; {more})."
+        )
+        more = tr("hoger is meer kracht") if view.theme.kracht else tr("hoger is meer zorg")
+        height, areas = tr(_height(score.score)), wording.PLURALS[profile.area.kind]
+        found.append(tr(told, height=height, areas=areas, used=score.used, total=score.total, more=more))
     reasons = [
         r for r in (view.signal.reasons if view.signal else ()) if not r.startswith("score ") and "kernindicatoren" not in r
     ]
-    words = [wording.plain_reason(reason).replace("kernindicator", "kerncijfer") for reason in reasons]
+    words = [wording.plain_reason(reason.replace("kernindicator", "kerncijfer")) for reason in reasons]
     return [*found, *(f"{first_upper(word)}." for word in words)]
 
 
 def _height(score: float) -> str:
-    names = ((0.8, "hoog"), (0.6, "wat hoger dan het midden"), (0.4, "rond het midden"), (0.2, "wat lager dan het midden"))
-    return next((name for bound, name in names if score >= bound), "laag")
+    above, middle, below = noted("wat hoger dan het midden"), noted("rond het midden"), noted("wat lager dan het midden")
+    names = ((0.8, noted("hoog")), (0.6, above), (0.4, middle), (0.2, below))
+    return next((name for bound, name in names if score >= bound), noted("laag"))
 
 
 def _ages(profile: Profile) -> Ages | None:
     """The age bands of the newest year in which all five have a value; None where there is no such year."""
-    found = [(profile.figures[name], label) for name, label in AGES if name in profile.figures]
+    found = [(profile.figures[name], label) for name, label in AGES.items() if name in profile.figures]
     own = [{cell.year: cell for cell in figure.history if cell.value is not None} for figure, _ in found]
     years = set(own[0]).intersection(*own[1:]) if len(found) == len(AGES) else set[int | None]()
     year = max((y for y in years if y is not None), default=None)

@@ -8,29 +8,45 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import duckdb
 
 from beeld.profiles import wording
+from beeld.profiles.language import Words, day, noted, tr
 from beeld.profiles.model import Area, Cell, Release, Revised
 from beeld.transforms.catalog import Catalog, Indicator
 
 MOST = 12
 """Lines on a page; the workbook and table `wijziging` have them all."""
-CAUSES = {
-    "nieuw jaar": "er kwam een jaar bij",
-    "grens": "de grens, de code of de indeling van het gebied is een andere",
-    "correctie": "wij verbeterden een bekende fout van de bron",
-    "partner": "de partner of gemeente leverde opnieuw aan",
-    "bronrevisie": "de bron leverde de tabel opnieuw",
-    "methode": "de methode, het programma of een instelling is een andere",
-    "onverklaard": "de oorzaak is niet gevonden; dat is een waarschuwing bij deze editie",
-}
+CAUSES = Words(
+    {
+        "nieuw jaar": "er kwam een jaar bij",
+        "grens": "de grens, de code of de indeling van het gebied is een andere",
+        "correctie": "wij verbeterden een bekende fout van de bron",
+        "partner": "de partner of gemeente leverde opnieuw aan",
+        "bronrevisie": "de bron leverde de tabel opnieuw",
+        "methode": "de methode, het programma of een instelling is een andere",
+        "onverklaard": "de oorzaak is niet gevonden; dat is een waarschuwing bij deze editie",
+    }
+)
 """Cause -> what it means, in the order of precedence."""
-FIRST = "Dit is de eerste editie. Er is geen eerdere editie om mee te vergelijken."
-SAME = "Geen enkel cijfer van {here} is anders dan in de vorige editie."
-MEANING = (
+CAUSE_NAMES = Words(
+    {
+        "nieuw jaar": "nieuw jaar",
+        "grens": "grens",
+        "correctie": "correctie",
+        "partner": "partner",
+        "bronrevisie": "bronrevisie",
+        "methode": "methode",
+        "onverklaard": "onverklaard",
+    }
+)
+KIND_NAMES = Words({"nieuw": "nieuw", "herzien": "herzien", "ingetrokken": "ingetrokken"})
+FIRST = noted("Dit is de eerste editie. Er is geen eerdere editie om mee te vergelijken.")
+SAME = noted("Geen enkel cijfer van {here} is anders dan in de vorige editie.")
+MEANING = noted(
     "Een cijfer kan in een nieuwe editie anders zijn terwijl het over hetzelfde jaar gaat. Dat zegt iets over het cijfer, niet"
     " over wat er in het gebied veranderde."
 )
@@ -78,7 +94,7 @@ class Revisions:
     def rest(self) -> str:
         """How many lines are left out, in words; empty when none is."""
         left = len(self.lines) - MOST
-        return f"En nog {left}. Het rekenblad en de tabel wijziging noemen ze alle." if left > 0 else ""
+        return tr("En nog {count}. Het rekenblad en de tabel wijziging noemen ze alle.", count=left) if left > 0 else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +111,9 @@ class Total:
 def revisions_of(area: Area, release: Release, rows: Sequence[Revised], catalog: Catalog, years: Mapping[str, int]) -> Revisions:
     """The section of one area; `years`: the year that each figure is shown for, whose changes come first."""
     if not release.before:
-        return Revisions("", (FIRST,), (), ())
+        return Revisions("", (tr(FIRST),), (), ())
     if not rows:
-        return Revisions(compared(release), (SAME.format(here=wording.noun(area)),), (), ())
+        return Revisions(compared(release), (tr(SAME, here=wording.noun(area)),), (), ())
     order = {name: place for place, name in enumerate(catalog.indicators)}
 
     def rank(row: Revised) -> tuple[bool, bool, int, str, int]:
@@ -106,17 +122,29 @@ def revisions_of(area: Area, release: Release, rows: Sequence[Revised], catalog:
 
     counts = Counter(row.cause for row in rows)
     causes = tuple((cause, words, counts[cause]) for cause, words in CAUSES.items() if counts[cause])
-    return Revisions(compared(release), (MEANING,), causes, tuple(_line(area, row, catalog) for row in sorted(rows, key=rank)))
+    return Revisions(
+        compared(release), (tr(MEANING),), causes, tuple(_line(area, row, catalog) for row in sorted(rows, key=rank))
+    )
 
 
 def compared(release: Release) -> str:
     """Which editions are compared, with the date of the newest figures in each."""
     if not release.before:
         return ""
-    return (
-        f"Vergeleken met de vorige editie: {release.before} (bronnen tot en met {release.before_made}). Deze editie is"
-        f" {release.id} (bronnen tot en met {release.made})."
+    return tr(
+        "Vergeleken met de vorige editie: {before} (bronnen tot en met {before_made}). Deze editie is"
+        " {id} (bronnen tot en met {made}).",
+        before=release.before,
+        before_made=_day(release.before_made),
+        id=release.id,
+        made=_day(release.made),
     )
+
+
+def _day(written: str) -> str:
+    """A date that the release has as 01-07-2026, as it is written in the language that is spoken."""
+    parts = written.split("-")
+    return day(date(int(parts[2]), int(parts[1]), int(parts[0]))) if len(parts) == 3 else written
 
 
 def _line(area: Area, row: Revised, catalog: Catalog) -> RevisedLine:
@@ -141,9 +169,9 @@ def _shown(value: float | None, status: str | None, indicator: Indicator | None,
     """The value, or its state in words; `exact`: with the status itself, where two states may read the same."""
     if value is None:
         if status is None:
-            return "niet in die editie"
-        return f"{wording.STATES[status]} ({status.replace('_', ' ')})" if exact else wording.STATES[status]
-    return wording.show_value(value, indicator, unit=False) if indicator else wording.dutch(value, 2)
+            return tr("niet in die editie")
+        return f"{wording.STATES[status]} ({wording.STATUSES[status]})" if exact else wording.STATES[status]
+    return wording.show_value(value, indicator, unit=False) if indicator else wording.numeral(value, 2)
 
 
 def load_revised(con: duckdb.DuckDBPyConnection, codes: Iterable[str]) -> dict[str, tuple[Revised, ...]]:

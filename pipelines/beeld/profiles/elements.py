@@ -15,11 +15,13 @@ from urllib.parse import quote
 from markupsafe import Markup, escape
 
 from beeld.profiles import wording
-from beeld.profiles.editions import RevisedLine
+from beeld.profiles.editions import CAUSE_NAMES, KIND_NAMES, RevisedLine
+from beeld.profiles.language import tr
 from beeld.profiles.likeness import PeerLine
 from beeld.profiles.lines import FigureLine, Head, Origin
 from beeld.profiles.model import Cell, Change
 from beeld.profiles.people import Count
+from beeld.profiles.stored import stored
 from beeld.profiles.text import Number, Place, Sentence
 from beeld.profiles.timeline import WORDS, Line
 from beeld.transforms.catalog import Indicator
@@ -139,7 +141,7 @@ def _dated(cell: Cell | None, indicator: Indicator) -> str:
         return "<td></td>"
     if cell.value is None or not cell.reason:
         return _figure("td", cell, indicator)
-    return f'<td>{number(cell, indicator)}<sup title="{_quoted(cell.reason)}">*</sup></td>'
+    return f'<td>{number(cell, indicator)}<sup title="{_quoted(stored(cell.reason))}">*</sup></td>'
 
 
 def revised(line: RevisedLine) -> Markup:
@@ -148,7 +150,7 @@ def revised(line: RevisedLine) -> Markup:
     data = (line.cell and attributes(line.cell)) or f'class="{"getal" if row.new is not None else "leeg"}"'
     head = f'<th scope="row">{escape(line.title)} <small>{escape(line.about)}</small></th><td>{row.year}</td>'
     cells = f"<td>{escape(line.was)}</td><td><span {data}>{escape(line.now)}</span></td>"
-    return safe(f"<tr>{head}{cells}<td>{escape(row.kind)}: {escape(row.cause)}</td></tr>\n")
+    return safe(f"<tr>{head}{cells}<td>{escape(KIND_NAMES[row.kind])}: {escape(CAUSE_NAMES[row.cause])}</td></tr>\n")
 
 
 def outcomes(line: Line) -> Markup:
@@ -157,7 +159,7 @@ def outcomes(line: Line) -> Markup:
 
 
 def _test(change: Change) -> str:
-    outcome, reason = WORDS[change.outcome], escape(change.reason)
+    outcome, reason = WORDS[change.outcome], escape(stored(change.reason))
     return f"<p><strong>{outcome}</strong> {change.first}-{change.last} <small>{reason}</small></p>"
 
 
@@ -171,8 +173,8 @@ def count(code: str, found: Count) -> Markup:
             f' data-status="{size.status}"'
         )
     if size is None or size.count is None:
-        reason = escape(found.reason)
-        return safe(f'<span class="leeg"{where}>{found.shown}</span> <small>reden: {reason}</small>')
+        reason = escape(tr("reden: {reason}", reason=found.reason))
+        return safe(f'<span class="leeg"{where}>{found.shown}</span> <small>{reason}</small>')
     margin = f" <small>{found.margin}</small>" if found.margin else ""
     return safe(f'<span class="getal"{where} data-aantal="{size.count}">{escape(found.shown)}</span>{margin}')
 
@@ -180,4 +182,4 @@ def count(code: str, found: Count) -> Markup:
 def distance(code: str, peer: PeerLine) -> Markup:
     """How far area `code` is from one that is alike."""
     where = f'data-gebied="{escape(code)}" data-buurcode="{escape(peer.code)}" data-afstand="{peer.distance!r}"'
-    return safe(f'<span class="getal" {where}>{wording.dutch(peer.distance, 2)}</span>')
+    return safe(f'<span class="getal" {where}>{wording.numeral(peer.distance, 2)}</span>')

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from beeld.errors import UsageError
+from beeld.profiles.language import NOTATIONS
 
 if TYPE_CHECKING:
     from beeld.profiles.contents import Contents
     from beeld.profiles.site import Picture, Site
 
-LANGUAGES = ("nl",)
+LANGUAGES = tuple(NOTATIONS)
+"""Dutch, and what has a catalogue of messages."""
 RENDERERS: Mapping[str, tuple[str, str]] = {
     "html": ("beeld.profiles.html", "HtmlRenderer"),
     "pdf": ("beeld.profiles.pdf", "PdfRenderer"),
@@ -49,10 +51,16 @@ def renderer(name: str) -> Renderer:
     return getattr(import_module(module), kind)()
 
 
+def languages(text: str) -> tuple[str, ...]:
+    """`nl,en` as codes, each once: the first gets the pages themselves, each other one a folder of its name beside them."""
+    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip())) or ("",)
+
+
 def refuse_unknown(formats: Sequence[str], language: str) -> None:
-    """UsageError for a format or language that does not exist."""
-    if language not in LANGUAGES:
-        raise UsageError(f"language '{language}' does not exist yet", todo=f"Choose one of: {', '.join(LANGUAGES)}")
+    """UsageError for a format or language that does not exist; `language` may be a list, `nl,en`."""
+    for each in languages(language):
+        if each not in LANGUAGES:
+            raise UsageError(f"language '{each[:40]}' does not exist", todo=f"Choose from: {', '.join(LANGUAGES)}")
     for name in formats:
         if name not in RENDERERS:
             raise UsageError(f"format '{name}' does not exist", todo=f"Choose from: {', '.join(sorted(RENDERERS))}")

@@ -20,12 +20,15 @@ from markupsafe import Markup
 from beeld.profiles import editions, elements, list_words, method, svg, wording
 from beeld.profiles.contents import Contents
 from beeld.profiles.elements import address
+from beeld.profiles.language import Words, day, noted, spoken, tr
 from beeld.profiles.lines import DIRECTIONS, deliveries
 from beeld.profiles.model import Area, Figure
 from beeld.profiles.site import Picture, Site, file_name
+from beeld.profiles.stored import stored
 from beeld.profiles.wording import first_upper
 
 TEMPLATES = Path(__file__).parent / "templates"
+SOURCE_STATES = Words({"actueel": "actueel", "verouderd": "verouderd", "niet_geleverd": "niet geleverd"})
 MOST_MAPPED = 5
 """Up to this many gemeenten the index shows their maps; above it they stand on the page of the gemeente only."""
 
@@ -42,10 +45,18 @@ class Script:
         return f"sha256-{base64.b64encode(hashlib.sha256(self.text.encode()).digest()).decode()}"
 
 
-@cache
+PAGE_OF = noted('" van "')
+"""Between the number of a printed page and how many there are, in the style sheet."""
+FOUND = (noted("Geen gebied gevonden."), noted("1 gebied gevonden."), noted(" gebieden gevonden."))
+"""What the finder says."""
+
+
 def finder() -> Script:
     """The script of the area finder on the index."""
-    return Script(elements.safe((TEMPLATES / "zoeken.js").read_text(encoding="utf-8")))
+    text = (TEMPLATES / "zoeken.js").read_text(encoding="utf-8")
+    for words in FOUND:
+        text = text.replace(f'"{words}"', f'"{tr(words)}"')
+    return Script(elements.safe(text))
 
 
 def figure_key(picture: Picture) -> str:
@@ -53,11 +64,25 @@ def figure_key(picture: Picture) -> str:
     return picture.key.removesuffix("-nl").removesuffix("-gemeente")
 
 
-@cache
+def said(message: str, **values: object) -> Markup:
+    """A message of a template, in the language that is spoken: it is HTML as it stands, its values are escaped."""
+    text = elements.safe(tr(message))
+    return text.format(**values) if values else text
+
+
 def environment() -> Environment:
-    """The templates; undefined names are errors."""
+    """The templates in the language that is spoken; undefined names are errors."""
+    return _environment(spoken().code)
+
+
+@cache
+def _environment(_language: str) -> Environment:
     env = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     shared: dict[str, Any] = {
         "number": elements.number,
@@ -74,13 +99,22 @@ def environment() -> Environment:
         "age_bars": svg.age_bars,
         "sparkline": svg.sparkline,
         "unit_name": wording.unit_name,
+        "language": spoken(),
+        "tr": said,
         "plain_units": wording.plain_units,
+        "stored": stored,
+        "day": day,
+        "singulars": wording.SINGULARS,
+        "cause_names": editions.CAUSE_NAMES,
+        "source_states": SOURCE_STATES,
+        "use_names": method.USE_NAMES,
+        "spoken_words": tr,
         "kinds": wording.KINDS,
         "states": wording.STATES,
         "directions": DIRECTIONS,
         "levels": wording.LEVELS,
         "first_upper": first_upper,
-        "dutch": wording.dutch,
+        "numeral": wording.numeral,
         "noun": wording.noun,
         "line_legend": svg.line_legend(),
         "file_name": file_name,
@@ -109,9 +143,8 @@ class HtmlRenderer:
         pages = {"index.html": index_page(site, maps), "methode.html": method.method_page(environment(), site)}
         for name, content in pages.items():
             (site.folder / name).write_text(content, encoding="utf-8", newline="\n")
-        (site.folder / "stijl.css").write_text(
-            (TEMPLATES / "stijl.css").read_text(encoding="utf-8"), encoding="utf-8", newline="\n"
-        )
+        style = (TEMPLATES / "stijl.css").read_text(encoding="utf-8").replace(PAGE_OF, tr(PAGE_OF))
+        (site.folder / "stijl.css").write_text(style, encoding="utf-8", newline="\n")
         return [*(site.folder / name for name in pages), *method.write_indicator_pages(environment(), site)]
 
 
@@ -131,6 +164,7 @@ def area_page(contents: Contents, site: Site, folder: Path, maps: Sequence[Pictu
             here=first_upper(wording.noun(area)),
             columns=[first_upper(wording.definite(parent)) for parent in contents.profile.parents],
             root="../../",
+            page=f"gebied/{area.code}/index.html",
             maps=maps,
             cards=_cards(contents),
             named=list_words.NAMED,
@@ -145,8 +179,9 @@ def _cards(contents: Contents) -> list[tuple[Figure, Markup, Markup]]:
     """Position strips and interval dots of the figures that may be placed among others."""
     found: list[tuple[Figure, Markup, Markup]] = []
     here, plural = wording.noun(contents.profile.area), wording.PLURALS[contents.profile.area.kind]
+    town = wording.SINGULARS["gemeente"]
     for figure in contents.compared:
-        strip = svg.position_strip(figure, first_upper(here), "gemeente", plural)
+        strip = svg.position_strip(figure, first_upper(here), town, plural)
         rows = [(here, figure.cell), *((wording.definite(c.area), c.cell) for c in figure.comparisons)]
         has_interval = figure.cell.lower is not None
         dots = svg.interval_dots(rows, title=f"{figure.indicator.titel}, {figure.cell.year}") if has_interval else Markup("")
@@ -162,7 +197,7 @@ def index_page(site: Site, maps: Mapping[str, Sequence[Picture]]) -> str:
     areas.sort(key=lambda a: (a.gemeente_name or "", a.gemeente or "", order[a.kind], a.code))
     groups: dict[str, list[Area]] = {}
     for area in areas:
-        groups.setdefault(area.gemeente_name or "Meer gemeenten", []).append(area)
+        groups.setdefault(area.gemeente_name or tr("Meer gemeenten"), []).append(area)
     shown = {code: pictures for code, pictures in sorted(maps.items()) if pictures} if len(maps) <= MOST_MAPPED else {}
     return (
         environment()
@@ -171,6 +206,7 @@ def index_page(site: Site, maps: Mapping[str, Sequence[Picture]]) -> str:
             site=site,
             release=site.data.release,
             root="",
+            page="index.html",
             groups=groups,
             maps=[(site.data.areas[code], pictures) for code, pictures in shown.items() if code in site.data.areas],
             finder=finder(),

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from beeld.profiles.companions import Composition, Group, Values
+from beeld.profiles.language import Words, noted, tr
 from beeld.profiles.model import Area, Profile
 from beeld.profiles.reading import ReleaseData
 from beeld.profiles.text import Place, Sentence
@@ -22,36 +23,46 @@ FAR = 2.0
 """Distance from which even the nearest area is said to differ: two standard deviations on one component, or one on four."""
 NAMED = 3
 """Components that a reason names as alike."""
-CLASSES = {1: "zeer sterk stedelijk", 2: "sterk stedelijk", 3: "matig stedelijk", 4: "weinig stedelijk", 5: "niet stedelijk"}
-SAME = {
-    "aandeel_0_15": "een bijna even groot aandeel kinderen",
-    "aandeel_65_plus": "een bijna even groot aandeel ouderen",
-    "aandeel_corporatiewoningen": "een bijna even groot aandeel corporatiewoningen",
-    "gemiddelde_huishoudensgrootte": "huishoudens van bijna dezelfde grootte",
-    "bevolkingsdichtheid": "bijna even dicht bevolkt",
-}
-MORE = {
-    "aandeel_0_15": "een groter aandeel kinderen",
-    "aandeel_65_plus": "een groter aandeel ouderen",
-    "aandeel_corporatiewoningen": "een groter aandeel corporatiewoningen",
-    "gemiddelde_huishoudensgrootte": "grotere huishoudens",
-    "bevolkingsdichtheid": "dichter bevolkt",
-}
-LESS = {
-    "aandeel_0_15": "een kleiner aandeel kinderen",
-    "aandeel_65_plus": "een kleiner aandeel ouderen",
-    "aandeel_corporatiewoningen": "een kleiner aandeel corporatiewoningen",
-    "gemiddelde_huishoudensgrootte": "kleinere huishoudens",
-    "bevolkingsdichtheid": "minder dicht bevolkt",
-}
-NAMES = {
-    "stedelijkheid": "de mate van stedelijkheid",
-    "aandeel_0_15": "het aandeel kinderen tot 15 jaar",
-    "aandeel_65_plus": "het aandeel inwoners van 65 jaar of ouder",
-    "aandeel_corporatiewoningen": "het aandeel corporatiewoningen",
-    "gemiddelde_huishoudensgrootte": "de grootte van huishoudens",
-    "bevolkingsdichtheid": "de bevolkingsdichtheid",
-}
+CLASSES = Words(
+    {"1": "zeer sterk stedelijk", "2": "sterk stedelijk", "3": "matig stedelijk", "4": "weinig stedelijk", "5": "niet stedelijk"}
+)
+SAME = Words(
+    {
+        "aandeel_0_15": "een bijna even groot aandeel kinderen",
+        "aandeel_65_plus": "een bijna even groot aandeel ouderen",
+        "aandeel_corporatiewoningen": "een bijna even groot aandeel corporatiewoningen",
+        "gemiddelde_huishoudensgrootte": "huishoudens van bijna dezelfde grootte",
+        "bevolkingsdichtheid": "bijna even dicht bevolkt",
+    }
+)
+MORE = Words(
+    {
+        "aandeel_0_15": "een groter aandeel kinderen",
+        "aandeel_65_plus": "een groter aandeel ouderen",
+        "aandeel_corporatiewoningen": "een groter aandeel corporatiewoningen",
+        "gemiddelde_huishoudensgrootte": "grotere huishoudens",
+        "bevolkingsdichtheid": "dichter bevolkt",
+    }
+)
+LESS = Words(
+    {
+        "aandeel_0_15": "een kleiner aandeel kinderen",
+        "aandeel_65_plus": "een kleiner aandeel ouderen",
+        "aandeel_corporatiewoningen": "een kleiner aandeel corporatiewoningen",
+        "gemiddelde_huishoudensgrootte": "kleinere huishoudens",
+        "bevolkingsdichtheid": "minder dicht bevolkt",
+    }
+)
+NAMES = Words(
+    {
+        "stedelijkheid": "de mate van stedelijkheid",
+        "aandeel_0_15": "het aandeel kinderen tot 15 jaar",
+        "aandeel_65_plus": "het aandeel inwoners van 65 jaar of ouder",
+        "aandeel_corporatiewoningen": "het aandeel corporatiewoningen",
+        "gemiddelde_huishoudensgrootte": "de grootte van huishoudens",
+        "bevolkingsdichtheid": "de bevolkingsdichtheid",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -96,8 +107,8 @@ def reason(own: Values, other: Values, yardstick: Yardstick) -> str:
             continue
         gap = round((theirs - mine) / yardstick.spreads[name], 6)  # equal differences are equal, whatever the last bit
         if name == "stedelijkheid":
-            words = CLASSES.get(round(theirs), "in een andere klasse van stedelijkheid")
-            alike += [f"ook {words}"] if theirs == mine else []
+            words = CLASSES.get(str(round(theirs))) or tr("in een andere klasse van stedelijkheid")
+            alike += [tr("ook {words}", words=words)] if theirs == mine else []
             apart += [(abs(gap), words)] if theirs != mine else []
         elif abs(gap) <= NEAR:
             alike.append(SAME[name])
@@ -105,8 +116,8 @@ def reason(own: Values, other: Values, yardstick: Yardstick) -> str:
             apart.append((abs(gap), (MORE if gap > 0 else LESS)[name]))
     differs = max(apart, key=lambda item: item[0], default=(0.0, ""))[1]
     if not alike:
-        return f"lijkt over het geheel, op geen onderdeel bijna gelijk; het meest anders: {differs}"
-    return ", ".join(alike[:NAMED]) + (f"; wel {differs}" if differs else "")
+        return tr("lijkt over het geheel, op geen onderdeel bijna gelijk; het meest anders: {differs}", differs=differs)
+    return ", ".join(alike[:NAMED]) + (tr("; wel {differs}", differs=differs) if differs else "")
 
 
 def peer_lines(profile: Profile, data: ReleaseData) -> list[PeerLine]:
@@ -130,27 +141,41 @@ def peer_notes(profile: Profile, data: ReleaseData) -> list[str]:
     """How the areas were found, or why there are none."""
     area, found = profile.area, data.compositions.get(profile.area.kind)
     if area.kind in ("samengesteld", "land"):
-        return [f"Voor {noun(area)} zoeken wij geen gebieden die erop lijken."]
+        return [tr("Voor {place} zoeken wij geen gebieden die erop lijken.", place=noun(area))]
     if found is None or not found.yardstick.usable:
         return [
-            f"Gebieden die op {noun(area)} lijken zijn niet te bepalen: van minder dan {FEWEST_COMPONENTS} van de"
-            f" {len(COMPONENTS)}"
-            " onderdelen van de samenstelling zijn er genoeg cijfers."
+            tr(
+                "Gebieden die op {place} lijken zijn niet te bepalen: van minder dan {fewest} van de {count}"
+                " onderdelen van de samenstelling zijn er genoeg cijfers.",
+                place=noun(area),
+                fewest=FEWEST_COMPONENTS,
+                count=len(COMPONENTS),
+            )
         ]
     if not profile.companions.peers:
-        return [f"Gebieden die op {noun(area)} lijken zijn niet te bepalen: {_missing(area, found)}."]
+        why = _missing(area, found)
+        return [tr("Gebieden die op {place} lijken zijn niet te bepalen: {reason}.", place=noun(area), reason=why)]
     used = _listed([NAMES[name] for name in found.yardstick.spreads])
     notes = [
-        f"Wij vergelijken alleen de samenstelling: {used}. Uitkomsten, zoals inkomen of misdrijven, tellen niet"
-        " mee. Een afstand van 0"
-        " betekent: gelijk samengesteld."
+        tr(
+            "Wij vergelijken alleen de samenstelling: {used}. Uitkomsten, zoals inkomen of misdrijven, tellen niet mee. Een"
+            " afstand van 0 betekent: gelijk samengesteld.",
+            used=used,
+        )
     ]
     if profile.companions.peers[0].distance > FAR:
-        notes.append(f"Ook het meest gelijke gebied verschilt nog duidelijk van {noun(area)}. Vergelijk daarom voorzichtig.")
+        far = tr(
+            "Ook het meest gelijke gebied verschilt nog duidelijk van {place}. Vergelijk daarom voorzichtig.", place=noun(area)
+        )
+        notes.append(far)
     if found.yardstick.left_out:
         missing = _listed([NAMES[name] for name in found.yardstick.left_out])
         notes.append(
-            f"Niet meegeteld: {missing}. Daarvan heeft minder dan 80 procent van de gebieden een cijfer, of er is geen verschil."
+            tr(
+                "Niet meegeteld: {missing}. Daarvan heeft minder dan 80 procent van de gebieden een cijfer, of er is geen"
+                " verschil.",
+                missing=missing,
+            )
         )
     return notes
 
@@ -158,9 +183,11 @@ def peer_notes(profile: Profile, data: ReleaseData) -> list[str]:
 def _missing(area: Area, found: Composition) -> str:
     own = found.values.get(area.code)
     if own is None:
-        return "er wonen minder dan 200 mensen, of het aantal inwoners is onbekend"
+        return tr("er wonen minder dan 200 mensen, of het aantal inwoners is onbekend")
     absent = [NAMES[name] for name in found.yardstick.spreads if own[COMPONENTS.index(name)] is None]
-    return f"er is geen cijfer over {_listed(absent)}" if absent else "er zijn geen andere gebieden om mee te vergelijken"
+    if absent:
+        return tr("er is geen cijfer over {names}", names=_listed(absent))
+    return tr("er zijn geen andere gebieden om mee te vergelijken")
 
 
 def group_lines(profile: Profile, data: ReleaseData) -> list[GroupLine]:
@@ -173,15 +200,16 @@ def group_notes(profile: Profile, data: ReleaseData) -> list[str]:
     """What was tested, and what a group is not."""
     tested = _listed([lower_first(data.catalog.themes[name].titel) for name in tested_themes(data.catalog)])
     notes = [
-        "Een groep staat hier als buurten die aan elkaar grenzen alle hoog liggen, meer dan door toeval te"
-        " verwachten is. Het is een voorstel"
-        f" om ze samen te bekijken, geen oordeel. Dit is alleen getoetst voor: {tested}. Bij de andere thema's"
-        " tellen modelschattingen"
-        " mee. Zulke modellen kijken zelf al naar gebieden in de omgeving."
+        tr(
+            "Een groep staat hier als buurten die aan elkaar grenzen alle hoog liggen, meer dan door toeval te verwachten is."
+            " Het is een voorstel om ze samen te bekijken, geen oordeel. Dit is alleen getoetst voor: {tested}. Bij de andere"
+            " thema's tellen modelschattingen mee. Zulke modellen kijken zelf al naar gebieden in de omgeving.",
+            tested=tested,
+        )
     ]
     if any(group.theme == "veiligheid" for group in profile.companions.groups):
         notes.append(
-            "Misdrijven zijn geteld waar zij gebeurden. Een groep rond een centrum zegt daarom weinig over wie er woont."
+            tr("Misdrijven zijn geteld waar zij gebeurden. Een groep rond een centrum zegt daarom weinig over wie er woont.")
         )
     return notes
 
@@ -199,8 +227,9 @@ def _members(group: Group, area: Area, data: ReleaseData) -> Sentence:
         parts += [", ", Place(data.areas[code])] if parts else [Place(data.areas[code])]
     if elsewhere:
         count = len(group.codes) - len(own)
-        buurten = "buurt" if count == 1 else "buurten"
-        parts.append(f". De groep loopt door over de grens: {count} {buurten} in {_listed(elsewhere)}")
+        one = noted(". De groep loopt door over de grens: {count} buurt in {names}")
+        more = noted(". De groep loopt door over de grens: {count} buurten in {names}")
+        parts.append(tr(one if count == 1 else more, count=count, names=_listed(elsewhere)))
     return Sentence(tuple(parts))
 
 
@@ -211,14 +240,14 @@ def _named(area: Area) -> Sentence:
 
 
 def _listed(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} en {words[-1]}" if words else ""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])}{tr(' en ')}{words[-1]}" if words else ""
 
 
 def likeness_of(profile: Profile, data: ReleaseData) -> Likeness:
     """The part of the chapter about one area."""
     shown = profile.area.kind in ("gemeente", "buurt")
     return Likeness(
-        first_upper(f"gebieden die op {noun(profile.area)} lijken").replace(NBSP, " "),
+        first_upper(tr("gebieden die op {place} lijken", place=noun(profile.area))).replace(NBSP, " "),
         tuple(peer_notes(profile, data)),
         tuple(peer_lines(profile, data)),
         tuple(group_notes(profile, data)) if shown else (),

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from beeld.profiles import wording
+from beeld.profiles.language import Words, spoken, tr
 from beeld.profiles.model import Cell, Figure, Profile
 from beeld.profiles.wording import first_upper
 from beeld.transforms.catalog import Catalog
 
 MARKS = {"hoger": "▲ ", "lager": "▼ ", "gelijk": "≈ ", "niet_toetsbaar": ""}
-DIRECTIONS = {"gunstig": "hoger is gunstiger", "ongunstig": "hoger is ongunstiger", "neutraal": "niet gunstig of ongunstig"}
+DIRECTIONS = Words(
+    {"gunstig": "hoger is gunstiger", "ongunstig": "hoger is ongunstiger", "neutraal": "niet gunstig of ongunstig"}
+)
+WARNINGS = Words({"voorlopig": "voorlopig", "grote marge": "grote marge", "bron niet bijgewerkt": "bron niet bijgewerkt"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +86,11 @@ def line(figure: Figure) -> FigureLine:
     stated = cell.reason or ""
     reason = stated.removeprefix(wording.UNTESTED).removeprefix("; ")
     if reason:
-        reason = f"{'let op' if figure.present else 'reden'}: {wording.plain_reason(reason)}"
+        words = wording.plain_reason(reason)
+        reason = tr("let op: {reason}", reason=words) if figure.present else tr("reden: {reason}", reason=words)
     return FigureLine(
         figure=figure,
-        head=_head(indicator.titel, wording.unit_name(indicator), indicator.richting),
+        head=_head(indicator.titel, wording.unit_name(indicator), indicator.richting, spoken().code),
         shown=wording.show(cell, indicator),
         interval=wording.show_interval(cell, indicator, assumed=figure.assumed) or "",
         finding=finding,
@@ -96,15 +101,19 @@ def line(figure: Figure) -> FigureLine:
 
 
 @lru_cache(maxsize=1024)
-def _head(title: str, unit: str, direction: str) -> Head:
+def _head(title: str, unit: str, direction: str, _language: str) -> Head:
     return Head(title, unit, "" if direction == "neutraal" else DIRECTIONS[direction])
 
 
-@lru_cache(maxsize=1024)
 def badges(kind: str, provisional: bool, reliable: bool | None, stale: bool) -> tuple[str, ...]:
     """The kind in words, and what to be careful about."""
+    return _badges(kind, provisional, reliable, stale, spoken().code)
+
+
+@lru_cache(maxsize=1024)
+def _badges(kind: str, provisional: bool, reliable: bool | None, stale: bool, _language: str) -> tuple[str, ...]:
     states = (("voorlopig", provisional), ("grote marge", reliable is False), ("bron niet bijgewerkt", stale))
-    return (wording.KINDS[kind], *(word for word, holds in states if holds))
+    return (wording.KINDS[kind], *(WARNINGS[word] for word, holds in states if holds))
 
 
 def deliveries(origins: Iterable[Origin]) -> dict[tuple[str, str, str], list[Origin]]:

@@ -10,6 +10,7 @@ import duckdb
 
 from beeld.profiles.elements import address
 from beeld.profiles.html import environment
+from beeld.profiles.language import Language
 from beeld.profiles.maps.numbers import read_numbers
 from beeld.profiles.model import Release
 from beeld.profiles.site import Picture
@@ -27,6 +28,7 @@ def write_map_page(
     release: Release,
     table_map: Picture | None,
     pictures: Sequence[Picture] = (),
+    translations: Sequence[tuple[Language, str]] = (),
 ) -> Path | None:
     """Write the page into `folder` (two levels below the site); None for a gemeente without maps.
 
@@ -40,10 +42,11 @@ def write_map_page(
         environment()
         .get_template("kaartcijfers.html")
         .render(
-            site={"atlas": True},  # it is written with every set of maps
+            site={"atlas": True, "translations": translations},  # the atlas is written with every set of maps
             numbers=numbers,
             release=release,
             root="../../",
+            page=f"kaart/{gemeente}/{NAME}",
             themes=frozenset(catalog.themes),
             maps=pictures,
             link=partial(address, folder),

@@ -14,6 +14,7 @@ from jinja2 import Environment
 
 from beeld.profiles import wording
 from beeld.profiles.formula_words import symbols, term, words
+from beeld.profiles.language import Words, noted, spoken, tr
 from beeld.sources.declarations import Source
 from beeld.transforms.catalog import Catalog, Indicator, Theme
 from beeld.transforms.gate import USES, Decision, decide, kind_of
@@ -22,55 +23,79 @@ from beeld.transforms.margins import assumed, published
 if TYPE_CHECKING:
     from beeld.profiles.site import Site
 
-ROLES = {
-    "kern": "kerncijfer: telt mee in de score van het thema",
-    "aanvullend": "aanvullend: staat bij het thema en telt niet mee in de score",
-    "context": "achtergrond: telt nooit mee in een score",
-    "validatie": "om naast de eigen cijfers te leggen: telt nooit mee in een score",
-}
-FAMILIES = {
-    "inkomen": "inkomen, uitkering en werk, met alle schattingen van het RIVM",
-    "politie": "registraties van de politie",
-    "omgeving": "kenmerken van de omgeving",
-    "lokaal": "een eigen meting van gemeente of partner",
-    "bevolking": "samenstelling van de bevolking; draagt nooit een signaal",
-}
-VERDICTS = {"toegestaan": "ja", "met_kanttekening": "ja, onder voorwaarde", "geweigerd": "nee"}
-JOINED = {
-    "som": "De aantallen van hele buurten worden opgeteld.",
-    "verhouding": "De bovenste en de onderste getallen van hele buurten worden opgeteld en daarna gedeeld.",
-    "gewogen": "Een gemiddelde van hele buurten, gewogen met {gewicht}.",
-    "nee": "Dit cijfer wordt niet samengevoegd: een eigen gebied heeft het niet.",
-}
-ERRORS = {
-    "binomiaal": "De marge komt uit het aantal zelf: van weinig mensen is een aandeel minder zeker.",
-    "poisson": "De marge komt uit het aantal zelf: een klein aantal verandert van jaar tot jaar door toeval.",
-    "telling": "De marge komt alleen uit de afronding van de bron.",
-    "aangenomen": "Geeft de tabel een marge, dan is dat de marge. Anders nemen wij {marge} procentpunt naar beide kanten aan.",
-    "geen": "De bron geeft bij dit cijfer geen marge en geen aantallen. Wij rekenen er zelf geen uit. Of een verschil echt is, is"
-    " dan niet te toetsen.",
-}
+ROLES = Words(
+    {
+        "kern": "kerncijfer: telt mee in de score van het thema",
+        "aanvullend": "aanvullend: staat bij het thema en telt niet mee in de score",
+        "context": "achtergrond: telt nooit mee in een score",
+        "validatie": "om naast de eigen cijfers te leggen: telt nooit mee in een score",
+    }
+)
+FAMILIES = Words(
+    {
+        "inkomen": "inkomen, uitkering en werk, met alle schattingen van het RIVM",
+        "politie": "registraties van de politie",
+        "omgeving": "kenmerken van de omgeving",
+        "lokaal": "een eigen meting van gemeente of partner",
+        "bevolking": "samenstelling van de bevolking; draagt nooit een signaal",
+    }
+)
+DEGREES = Words({"aandacht": "aandacht", "sterk": "sterk", "kracht": "kracht"})
+"""Levels of a signal, as a bound is named."""
+VERDICTS = Words({"toegestaan": "ja", "met_kanttekening": "ja, onder voorwaarde", "geweigerd": "nee"})
+USE_NAMES = Words(
+    {
+        "beschrijven": "beschrijven",
+        "vergelijken": "vergelijken",
+        "trend": "trend",
+        "selecteren": "selecteren",
+        "evalueren": "evalueren",
+    }
+)
+JOINED = Words(
+    {
+        "som": "De aantallen van hele buurten worden opgeteld.",
+        "verhouding": "De bovenste en de onderste getallen van hele buurten worden opgeteld en daarna gedeeld.",
+        "gewogen": "Een gemiddelde van hele buurten, gewogen met {gewicht}.",
+        "nee": "Dit cijfer wordt niet samengevoegd: een eigen gebied heeft het niet.",
+    }
+)
+ERRORS = Words(
+    {
+        "binomiaal": "De marge komt uit het aantal zelf: van weinig mensen is een aandeel minder zeker.",
+        "poisson": "De marge komt uit het aantal zelf: een klein aantal verandert van jaar tot jaar door toeval.",
+        "telling": "De marge komt alleen uit de afronding van de bron.",
+        "aangenomen": "Geeft de tabel een marge, dan is dat de marge. Anders nemen wij {marge} procentpunt naar beide"
+        " kanten aan.",
+        "geen": "De bron geeft bij dit cijfer geen marge en geen aantallen. Wij rekenen er zelf geen uit. Of een verschil echt"
+        " is, is dan niet te toetsen.",
+    }
+)
 LIMITS = {
     "modelschatting": (
-        "Een model heeft dit geschat uit leeftijd, inkomen, huishouden en andere kenmerken, soms ook herkomst. In de buurt zelf"
-        " is niets gemeten.",
-        "Het laat niet zien of een aanpak werkt, en het is geen tweede bewijs naast inkomen, opleiding of huishoudens.",
-        "Het is niet gemaakt om gebieden op volgorde te zetten.",
+        noted(
+            "Een model heeft dit geschat uit leeftijd, inkomen, huishouden en andere kenmerken, soms ook herkomst. In de buurt"
+            " zelf is niets gemeten."
+        ),
+        noted("Het laat niet zien of een aanpak werkt, en het is geen tweede bewijs naast inkomen, opleiding of huishoudens."),
+        noted("Het is niet gemaakt om gebieden op volgorde te zetten."),
     ),
     "misdrijven": (
-        "Geteld op de plaats waar het gebeurde, niet waar daders of slachtoffers wonen.",
-        "Wat niet wordt gemeld of aangegeven, staat er niet in.",
+        noted("Geteld op de plaats waar het gebeurde, niet waar daders of slachtoffers wonen."),
+        noted("Wat niet wordt gemeld of aangegeven, staat er niet in."),
     ),
     "afstand": (
-        "De afstand is een gemiddelde over alle inwoners: voor de een is het dichterbij, voor de ander verder.",
-        "Een korte afstand zegt niet of er plaats is, wat het kost, of dat mensen er terechtkunnen.",
+        noted("De afstand is een gemiddelde over alle inwoners: voor de een is het dichterbij, voor de ander verder."),
+        noted("Een korte afstand zegt niet of er plaats is, wat het kost, of dat mensen er terechtkunnen."),
     ),
-    "zorggebruik": ("Gebruik van zorg is behoefte, toegang en beleid samen. Het zegt niet waar de behoefte groot is.",),
-    "score": ("Een score is samengesteld uit veel kenmerken. Een verschil is daardoor niet aan één kenmerk toe te schrijven.",),
-    "publicatiecijfer": ("De bron geeft alleen de uitkomst, niet de aantallen waar zij uit is berekend.",),
-    "partner": ("Het cijfer is er alleen voor de gebieden van deze levering.",),
+    "zorggebruik": (noted("Gebruik van zorg is behoefte, toegang en beleid samen. Het zegt niet waar de behoefte groot is."),),
+    "score": (
+        noted("Een score is samengesteld uit veel kenmerken. Een verschil is daardoor niet aan één kenmerk toe te schrijven."),
+    ),
+    "publicatiecijfer": (noted("De bron geeft alleen de uitkomst, niet de aantallen waar zij uit is berekend."),),
+    "partner": (noted("Het cijfer is er alleen voor de gebieden van deze levering."),),
 }
-ALWAYS = "Het cijfer gaat over een gebied en zegt niets over één persoon. Het noemt geen oorzaak."
+ALWAYS = noted("Het cijfer gaat over een gebied en zegt niets over één persoon. Het noemt geen oorzaak.")
 
 
 @dataclass(frozen=True)
@@ -88,12 +113,20 @@ def method_page(env: Environment, site: Site) -> str:
         (theme, [(name, catalog.indicators[name]) for name in catalog.of_theme(key)]) for key, theme in catalog.themes.items()
     ]
     thresholds = [
-        (kind, catalog.themes[theme].titel, level, bound)
+        (wording.SINGULARS[kind], catalog.themes[theme].titel, DEGREES[level], bound)
         for kind, theme, level, bound in site.data.thresholds
         if theme in catalog.themes
     ]
     template = env.get_template("methode.html")
-    return template.render(site=site, release=site.data.release, root="", chapters=chapters, thresholds=thresholds, roles=ROLES)
+    return template.render(
+        site=site,
+        release=site.data.release,
+        root="",
+        page="methode.html",
+        chapters=chapters,
+        thresholds=thresholds,
+        roles=ROLES,
+    )
 
 
 def write_indicator_pages(env: Environment, site: Site) -> list[Path]:
@@ -118,6 +151,7 @@ def indicator_page(env: Environment, site: Site, name: str) -> str:
         site=site,
         release=data.release,
         root="../",
+        page=f"methode/{name}.html",
         i=indicator,
         name=name,
         theme=catalog.themes[indicator.thema],
@@ -148,23 +182,27 @@ def certainty(indicator: Indicator, source: Source, table: str) -> list[str]:
 
     `table`: the newest table that delivered it, which says whether its margins are published or assumed.
     """
-    margin = "0" if source.aangenomen_marge is None else wording.dutch(source.aangenomen_marge, 0)
+    margin = "0" if source.aangenomen_marge is None else wording.numeral(source.aangenomen_marge, 0)
     found = [ERRORS[indicator.foutmodel].format(marge=margin)]
     if indicator.foutmodel == "aangenomen" and table:
-        found.append(f"In tabel {table} is de marge {'aangenomen' if assumed(indicator, source, table) else 'van de bron zelf'}.")
+        ours, theirs = noted("In tabel {table} is de marge aangenomen."), noted("In tabel {table} is de marge van de bron zelf.")
+        found.append(tr(ours if assumed(indicator, source, table) else theirs, table=table))
     elif indicator.foutmodel == "geen" and published(indicator, source) is not None:
-        found = ["De bron geeft zelf een marge; die staat bij het cijfer."]
+        found = [tr("De bron geeft zelf een marge; die staat bij het cijfer.")]
     bases = sorted({base for r in indicator.parsed.references if (base := _rounding(indicator, source, r.bron, r.kolom))})
     if bases:
-        numbers = " en ".join(str(base) for base in bases)
-        found.append(f"De bron rondt aantallen van buurten en wijken af op {numbers}; die afronding zit in de marge.")
+        numbers = tr(" en ").join(str(base) for base in bases)
+        told = noted("De bron rondt aantallen van buurten en wijken af op {numbers}; die afronding zit in de marge.")
+        found.append(tr(told, numbers=numbers))
     if indicator.krimp:
         found.append(
-            "Om te vergelijken wordt dit cijfer rustiger gemaakt: hoe kleiner het aantal, hoe meer het opschuift naar gebieden"
-            " met dezelfde stedelijkheid. Getoond wordt altijd het cijfer zelf."
+            tr(
+                "Om te vergelijken wordt dit cijfer rustiger gemaakt: hoe kleiner het aantal, hoe meer het opschuift naar"
+                " gebieden met dezelfde stedelijkheid. Getoond wordt altijd het cijfer zelf."
+            )
         )
     if indicator.percentiel == "stedelijkheid":
-        found.append("Vergeleken wordt alleen met gebieden die even stedelijk zijn.")
+        found.append(tr("Vergeleken wordt alleen met gebieden die even stedelijk zijn."))
     return found
 
 
@@ -178,7 +216,7 @@ def _rounding(indicator: Indicator, source: Source, bron: str, column: str) -> i
 def limits(indicator: Indicator, source: Source) -> list[str]:
     """What the figure cannot say: the remark of the entry, what follows from its kind, and what holds for every figure."""
     own = [wording.plain_units(indicator.kanttekening)] if indicator.kanttekening else []
-    return [*own, *LIMITS.get(kind_of(indicator, source), ()), ALWAYS]
+    return [*own, *map(tr, LIMITS.get(kind_of(indicator, source), ())), tr(ALWAYS)]
 
 
 def _others(indicator: Indicator) -> list[str]:
@@ -194,18 +232,18 @@ def _joined(indicator: Indicator) -> str:
 
 def _inputs(indicator: Indicator) -> list[Input]:
     found = [(name, value) for name, value in indicator.voorbeeld.items() if name != "waarde"]
-    return [Input(term(name), "onbekend" if value is None else _plain(value)) for name, value in found]
+    return [Input(term(name), tr("onbekend") if value is None else _plain(value)) for name, value in found]
 
 
 def _plain(value: float) -> str:
     whole = float(value).is_integer()
-    return wording.dutch(value, 0) if whole else f"{value:.6g}".replace(".", ",")
+    return wording.numeral(value, 0) if whole else f"{value:.6g}".replace(".", spoken().decimal)
 
 
 def _outcome(indicator: Indicator) -> str:
     """The outcome of the worked example, executed again."""
     outcome = indicator.parsed.value(indicator.voorbeeld)
-    return "geen waarde" if outcome is None else wording.show_value(outcome, indicator, unit=True)
+    return tr("geen waarde") if outcome is None else wording.show_value(outcome, indicator, unit=True)
 
 
 def ungraded(catalog: Catalog) -> list[str]:

@@ -10,6 +10,7 @@ import duckdb
 
 from beeld.profiles.contents import Contents, contents_of
 from beeld.profiles.html import environment
+from beeld.profiles.language import tr
 from beeld.profiles.lines import FigureLine, Head, line
 from beeld.profiles.reading import build_profile, load_batch
 from beeld.profiles.site import FILES, Site
@@ -55,7 +56,11 @@ def write_pack(con: duckdb.DuckDBPyConnection, site: Site, codes: Sequence[str])
     maps = [(site.data.areas[name], f"kaart/{name}/{TABLE_MAP}") for name in gemeenten]
     maps = [(area, path) for area, path in maps if (site.folder / path).is_file()]
     page, readme = site.folder / OVERVIEW, site.folder / README
-    text = environment().get_template(OVERVIEW).render(site=site, release=site.data.release, root="", sides=sides, maps=maps)
+    text = (
+        environment()
+        .get_template(OVERVIEW)
+        .render(site=site, release=site.data.release, root="", page=OVERVIEW, sides=sides, maps=maps)
+    )
     page.write_text(text, encoding="utf-8", newline="\n")
     readme.write_text("\n".join(_readme(contents, site, [path for _, path in maps])) + "\n", encoding="utf-8", newline="\n")
     return [page, readme]
@@ -76,17 +81,17 @@ def _side(contents: Sequence[Contents], site: Site) -> Side:
 
 def _readme(contents: Sequence[Contents], site: Site, maps: Sequence[str]) -> Iterator[str]:
     release = site.data.release
-    yield "Overlegpakket van Beeld van de Wijk"
-    yield f"Editie {release.id}, methode {release.method}. Een signaal, geen oordeel."
+    yield tr("Overlegpakket van Beeld van de Wijk")
+    yield tr("Editie {id}, methode {method}. Een signaal, geen oordeel.", id=release.id, method=release.method)
     if release.example:
-        yield "Voorbeeld: verzonnen cijfers. De cijfers gaan niet over een echt gebied."
+        yield tr("Voorbeeld: verzonnen cijfers. De cijfers gaan niet over een echt gebied.")
     yield ""
-    yield f"{OVERVIEW}: de gekozen gebieden naast elkaar"
-    yield "index.html: overzicht van alle bladzijden in deze map"
-    yield from (f"{path}: kaart op A3 voor aan tafel" for path in maps)
+    yield tr("{file}: de gekozen gebieden naast elkaar", file=OVERVIEW)
+    yield tr("{file}: overzicht van alle bladzijden in deze map", file="index.html")
+    yield from (tr("{file}: kaart op A3 voor aan tafel", file=path) for path in maps)
     yield ""
     for each in contents:
         area = each.profile.area
         yield f"{' '.join(area.name.split())} ({area.code})"
-        yield f"  gebied/{area.code}/index.html: bladzijde"
-        yield from (f"  gebied/{area.code}/{FILES[name][0]}: {FILES[name][1]}" for name in site.formats if name in FILES)
+        yield tr("  {file}: bladzijde", file=f"gebied/{area.code}/index.html")
+        yield from (f"  gebied/{area.code}/{FILES[name][0]}: {tr(FILES[name][1])}" for name in site.formats if name in FILES)

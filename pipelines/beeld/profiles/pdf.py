@@ -21,17 +21,19 @@ import typst
 from beeld.errors import BeeldError
 from beeld.profiles import svg, wording
 from beeld.profiles.contents import Contents, Section
-from beeld.profiles.editions import RevisedLine
+from beeld.profiles.editions import CAUSE_NAMES, KIND_NAMES, RevisedLine
+from beeld.profiles.language import Words, noted, spoken, tr
 from beeld.profiles.lines import DIRECTIONS, FigureLine, deliveries
 from beeld.profiles.people import GroupLine
 from beeld.profiles.site import FILES, Picture, Site
+from beeld.profiles.stored import stored
 from beeld.profiles.text import Note, Number, Sentence
 from beeld.profiles.timeline import WORDS, Line
 from beeld.profiles.wording import first_upper
 
 TEMPLATE = Path(__file__).parent / "templates" / "profiel.typ"
-NO_VERDICT = "een signaal, geen oordeel"
-EXAMPLE = "voorbeeld: verzonnen cijfers"
+NO_VERDICT = noted("een signaal, geen oordeel")
+EXAMPLE = noted("voorbeeld: verzonnen cijfers")
 FAMILIES = ("Source Sans Pro", "DejaVu Sans")
 """The typeface of the site, and one for the characters that it lacks."""
 ESCAPED = re.compile(r"\\[bfru]")
@@ -48,6 +50,7 @@ CHART_STYLE = (
 )
 LONGEST_WORD = 18
 """Letters of a word that the column of titles surely holds; only a longer one is worth the search for places to break it."""
+MEASURED = Words({"direct": "direct", "proxy": "alleen indirect"})
 LEVEL_COLOURS = {"aandacht": "#5b3a73", "sterk": "#5b3a73", "kracht": "#0b556b"}
 
 
@@ -137,9 +140,17 @@ def document(contents: Contents, site: Site, maps: Sequence[Picture], locator: P
         "naam": area.name,
         "code": area.code,
         "hier": first_upper(wording.noun(area)),
-        "voorbeeld": EXAMPLE if release.example else "",
+        "voorbeeld": tr(EXAMPLE) if release.example else "",
+        "taal": spoken().code,
+        "woorden": template_words(),
         "voet": " · ".join(
-            ["Beeld van de Wijk", f"editie {release.id}", f"methode {release.method}", f"indeling {area.division}", NO_VERDICT]
+            [
+                "Beeld van de Wijk",
+                tr("editie {id}", id=release.id),
+                tr("methode {method}", method=release.method),
+                tr("indeling {year}", year=area.division),
+                tr(NO_VERDICT),
+            ]
         ),
         "lettertype": FAMILIES,
         "ligging": _map(locator, site.folder) if locator else None,
@@ -157,17 +168,17 @@ def document(contents: Contents, site: Site, maps: Sequence[Picture], locator: P
             "besproken": cover.discussed,
         },
         "hoofdstukken": _chapters(contents),
-        "blik": LENS.format(titel=site.lens.titel, inleiding=site.lens.inleiding),
+        "blik": tr(LENS, title=site.lens.titel, intro=site.lens.inleiding),
         "dekking": _coverage(contents, site),
-        "vergelijken": [COMPARE.format(hier=wording.noun(area))],
+        "vergelijken": [tr(COMPARE, place=wording.noun(area))],
         "kaartjes": _cards(contents),
         "lijken": {
             "titel": contents.likeness.title,
             "noten": contents.likeness.notes,
-            "rijen": [[peer.name.plain, peer.reason, wording.dutch(peer.distance, 2)] for peer in contents.likeness.alike],
+            "rijen": [[peer.name.plain, peer.reason, wording.numeral(peer.distance, 2)] for peer in contents.likeness.alike],
         },
         "groepen": {
-            "titel": "Aangrenzende buurten die samen opvallen" if contents.likeness.groups else "",
+            "titel": tr("Aangrenzende buurten die samen opvallen") if contents.likeness.groups else "",
             "noten": contents.likeness.group_notes,
             "rijen": [[group.theme, group.names.plain] for group in contents.likeness.groups],
         },
@@ -185,31 +196,41 @@ def document(contents: Contents, site: Site, maps: Sequence[Picture], locator: P
         },
         "weten": [_note(note) for note in contents.unknowns],
         "vragen": contents.questions,
-        "bronnen": {"uitleg": SOURCES, "groepen": _origins(contents)},
+        "bronnen": {"uitleg": tr(SOURCES), "groepen": _origins(contents)},
         "kaarten": [_map(picture, site.folder) for picture in _drawn(contents, maps)],
-        "kaarten_elders": MAPS_ELSEWHERE if maps else "",
+        "kaarten_elders": tr(MAPS_ELSEWHERE) if maps else "",
     }
 
 
-LENS = "Dit profiel kijkt vanuit: {titel}. {inleiding} Een andere blik ordent dezelfde cijfers anders en verandert geen getal."
-COMPARE = (
-    "Elke stip is {hier}. In de strook staan streepjes voor andere gebieden van dezelfde soort. Zijn het er veel, dan staat er"
+LENS = noted("Dit profiel kijkt vanuit: {title}. {intro} Een andere blik ordent dezelfde cijfers anders en verandert geen getal.")
+COMPARE = noted(
+    "Elke stip is {place}. In de strook staan streepjes voor andere gebieden van dezelfde soort. Zijn het er veel, dan staat er"
     " een balk: de donkere balk is de middelste helft en de lichte balk bijna alle gebieden. Modelschattingen staan hier niet:"
     " die zijn niet gemaakt om gebieden naast elkaar te zetten."
 )
-SOURCES = (
+SOURCES = noted(
     "Van elk cijfer staat hier waar het vandaan komt. De code achter levering wijst de bewaarde levering aan. Klopt er iets niet?"
     " Meld het bij de organisatie die u dit profiel gaf, en noem de editie, het gebied en het cijfer."
 )
-MAPS_ELSEWHERE = "De kaarten per thema staan in het profiel van de gemeente en op de webbladzijde."
-YEARS = (
+MAPS_ELSEWHERE = noted("De kaarten per thema staan in het profiel van de gemeente en op de webbladzijde.")
+YEARS = noted(
     "In de lijn: punten met een lijn zijn jaren na elkaar met dezelfde grens; een open punt is een jaar met een kanttekening. De"
     " lijn breekt daar, en ook waar een jaar ontbreekt. Alle jaren staan op de webbladzijde."
 )
-TESTED = (
+TESTED = noted(
     "Een cijfer kan door toeval iets hoger of lager uitvallen dan het jaar ervoor. Daarom toetsen wij elk verschil. Een"
     " verandering zegt niet waardoor zij er is."
 )
+
+
+def template_words() -> dict[str, str]:
+    """The words of the template itself, Dutch -> as they are said; nothing in Dutch, where they stand for themselves."""
+    return {} if spoken().code == "nl" else {each: tr(each) for each in _template_words()}
+
+
+@cache
+def _template_words() -> tuple[str, ...]:
+    return tuple(dict.fromkeys(re.findall(r'\bw\("([^"]+)"\)', TEMPLATE.read_text(encoding="utf-8"))))
 
 
 def _rich(line: Sentence) -> list[list[str]]:
@@ -234,7 +255,7 @@ def _chapters(contents: Contents) -> list[dict[str, Any]]:
         )
     if contents.leftover:
         rest = [_section(each, titled=True) for each in contents.leftover]
-        found.append({"titel": "Overige thema's", "leeftijden": None, "secties": rest})
+        found.append({"titel": tr("Overige thema's"), "leeftijden": None, "secties": rest})
     return found
 
 
@@ -277,25 +298,25 @@ def _ages(contents: Contents) -> dict[str, str] | None:
     ages = contents.ages
     if ages is None:
         return None
-    title = f"Leeftijd in {wording.noun(contents.profile.area)}, {ages.year}"
+    title = tr("Leeftijd in {place}, {year}", place=wording.noun(contents.profile.area), year=ages.year)
     values = "; ".join(f"{band.label} {wording.show(band.cell, band.figure.indicator)}" for band in ages.bands)
-    below = f"Aandeel van de inwoners per leeftijdsgroep, in procenten. Jaar: {ages.year}."
+    below = tr("Aandeel van de inwoners per leeftijdsgroep, in procenten. Jaar: {year}.", year=ages.year)
     return {**_drawing(str(svg.age_bars(ages, title=title)), f"{title}: {values}."), "onder": below}
 
 
 def _cards(contents: Contents) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     area = contents.profile.area
-    here, plural = wording.noun(area), wording.PLURALS[area.kind]
+    here, plural, town = wording.noun(area), wording.PLURALS[area.kind], wording.SINGULARS["gemeente"]
     for figure in contents.compared:
-        places = svg.places(figure, first_upper(here), "gemeente", plural)
-        strip = svg.position_strip(figure, first_upper(here), "gemeente", plural)
+        places = svg.places(figure, first_upper(here), town, plural)
+        strip = svg.position_strip(figure, first_upper(here), town, plural)
         rows = [(here, figure.cell), *((wording.definite(c.area), c.cell) for c in figure.comparisons)]
         dots = svg.interval_dots(rows, title=figure.indicator.titel) if figure.cell.lower is not None else ""
         drawings = [_drawing(str(strip), f"{figure.indicator.titel}. {places}")] if strip else []
         if dots:
             values = "; ".join(f"{label} {wording.show(cell, figure.indicator)}" for label, cell in rows)
-            drawings.append(_drawing(str(dots), f"Met marge, op een eigen schaal: {values}."))
+            drawings.append(_drawing(str(dots), tr("Met marge, op een eigen schaal: {values}.", values=values)))
         if drawings:
             direction = "" if figure.indicator.richting == "neutraal" else f"; {DIRECTIONS[figure.indicator.richting]}"
             shown = wording.show(figure.cell, figure.indicator, unit=True)
@@ -306,14 +327,13 @@ def _cards(contents: Contents) -> list[dict[str, Any]]:
 
 def _coverage(contents: Contents, site: Site) -> list[list[str]]:
     titles = {name: indicator.titel for name, indicator in site.data.catalog.indicators.items()}
-    words = {"direct": "direct", "proxy": "alleen indirect"}
     found: list[list[str]] = []
     for each in contents.coverage:
-        lists = (("Direct", each.direct), ("Indirect", each.proxy), ("Niet geleverd", each.undelivered))
+        lists = ((tr("Direct"), each.direct), (tr("Indirect"), each.proxy), (tr("Niet geleverd"), each.undelivered))
         named = [f"{label}: {'; '.join(titles[name] for name in names)}." for label, names in lists if names]
-        extra = wording.plain_units(each.element.toelichting) or ("" if named else "Er is geen open cijfer.")
-        empty = "geen cijfer in deze editie" if each.undelivered else "geen open cijfer"
-        found.append([each.element.titel, words.get(each.measure, empty), " ".join([*named, extra]).strip()])
+        extra = wording.plain_units(each.element.toelichting) or ("" if named else tr("Er is geen open cijfer."))
+        empty = tr("geen cijfer in deze editie") if each.undelivered else tr("geen open cijfer")
+        found.append([each.element.titel, MEASURED.get(each.measure) or empty, " ".join([*named, extra]).strip()])
     return found
 
 
@@ -326,12 +346,12 @@ def _summaries(contents: Contents) -> Iterable[str]:
 
 def _timeline(contents: Contents) -> dict[str, Any]:
     found = contents.timeline
-    groups = (("Niet te toetsen", found.untestable), ("Niet over de jaren getoond", found.refused))
+    groups = ((tr("Niet te toetsen"), found.untestable), (tr("Niet over de jaren getoond"), found.refused))
     return {
-        "uitleg": TESTED,
+        "uitleg": tr(TESTED),
         "getoetst": found.tested,
         "rijen": [_year_row(line) for line in found.lines],
-        "onder": YEARS,
+        "onder": tr(YEARS),
         "redenen": [
             {"titel": title, "rijen": [[group.reason, "; ".join(group.titles)] for group in each]}
             for title, each in groups
@@ -345,11 +365,11 @@ def _year_row(line: Line) -> dict[str, Any]:
     known = [(year, cell) for year, cell in sorted(line.cells.items()) if cell.value is not None]
     first, last = known[0], known[-1]
     drawn = svg.sparkline(line.figure.history, title=line.title)
-    tests = [[f"{WORDS[each.outcome]} {each.first}-{each.last}", each.reason] for each in line.tests]
+    tests = [[f"{WORDS[each.outcome]} {each.first}-{each.last}", stored(each.reason)] for each in line.tests]
     return {
         "titel": line.title,
         "eenheid": line.unit,
-        "lijn": _drawing(str(drawn), f"Lijn van {first[0]} tot {last[0]}.") if drawn else None,
+        "lijn": _drawing(str(drawn), tr("Lijn van {first} tot {last}.", first=first[0], last=last[0])) if drawn else None,
         "eerste": [str(first[0]), wording.show(first[1], indicator)],
         "laatste": [str(last[0]), wording.show(last[1], indicator)],
         "toets": tests or [["", line.untested]],
@@ -358,12 +378,19 @@ def _year_row(line: Line) -> dict[str, Any]:
 
 def _causes(contents: Contents) -> Iterable[str]:
     for cause, words, count in contents.revisions.causes:
-        yield f"{first_upper(cause)}, {count} {'cijfer' if count == 1 else 'cijfers'}: {words}."
+        told = noted("{cause}, {count} cijfer: {words}.") if count == 1 else noted("{cause}, {count} cijfers: {words}.")
+        yield tr(told, cause=first_upper(CAUSE_NAMES[cause]), count=count, words=words)
 
 
 def _revised(line: RevisedLine) -> list[str]:
     about = f" ({line.about})" if line.about else ""
-    return [f"{line.title}{about}", str(line.row.year), line.was, line.now, f"{line.row.kind}: {line.row.cause}"]
+    return [
+        f"{line.title}{about}",
+        str(line.row.year),
+        line.was,
+        line.now,
+        f"{KIND_NAMES[line.row.kind]}: {CAUSE_NAMES[line.row.cause]}",
+    ]
 
 
 def _note(note: Note) -> dict[str, Any]:
@@ -376,7 +403,7 @@ def _origins(contents: Contents) -> list[dict[str, Any]]:
     return [
         {
             "bron": publisher,
-            "levering": "geen tabel" if table == "–" else f"tabel {table}, levering {sha}",
+            "levering": tr("geen tabel") if table == "–" else tr("tabel {table}, levering {sha}", table=table, sha=sha),
             "rijen": [[each.title, f"{each.year} {each.kind}", each.column] for each in origins],
         }
         for (publisher, table, sha), origins in deliveries(contents.origins).items()
@@ -393,6 +420,6 @@ def _drawn(contents: Contents, maps: Sequence[Picture]) -> list[Picture]:
 
 def _group(line: GroupLine) -> dict[str, Any]:
     count = line.count
-    beside = [each for each in (count.margin, f"reden: {count.reason}" if count.reason else "") if each]
+    beside = [each for each in (count.margin, tr("reden: {reason}", reason=count.reason) if count.reason else "") if each]
     rest = [line.share.text, line.base, line.origin, *line.outside]
     return {"titel": line.title, "uitleg": line.text, "aantal": count.shown, "bij": beside, "rest": rest}

@@ -4,34 +4,43 @@ from __future__ import annotations
 
 import math
 
+from beeld.profiles.language import filled, noted, tr
 from beeld.profiles.model import Figure, Peak, Profile, ThemeView
 from beeld.profiles.text import Number, Sentence
 from beeld.profiles.wording import PLURALS, lower_first, relation_words
 
-UNSURE = "Dat is onzeker: in een deel van de scenario's is het niet zo."
-NO_PLACE = "Een modelschatting krijgt geen plaats tussen andere gebieden."
+UNSURE = noted("Dat is onzeker: in een deel van de scenario's is het niet zo.")
+NO_PLACE = noted("Een modelschatting krijgt geen plaats tussen andere gebieden.")
 
 
 def peak_sentences(profile: Profile, view: ThemeView) -> tuple[Sentence, ...]:
     """A sentence per figure with its place among areas of the country; modelled ones together, without one."""
     placed = [
         Sentence(
-            (
-                f"Valt op: {lower_first(figure.indicator.titel)}, ",
-                Number(figure.cell, figure.indicator),
-                f" ({figure.cell.year}). {first}",
+            tuple(
+                filled(
+                    "Valt op: {title}, {number} ({year}). {place}",
+                    title=lower_first(figure.indicator.titel),
+                    number=Number(figure.cell, figure.indicator),
+                    year=str(figure.cell.year),
+                    place=first,
+                )
             )
         )
         for figure, first in ((profile.figures[peak.indicator], _place(profile, peak)) for peak in view.peaks)
         if not figure.modelled
     ]
     titles = [
-        f"{lower_first(figure.indicator.titel)}{'' if peak.certainty == 'stevig' else ' (onzeker)'}"
+        lower_first(figure.indicator.titel)
+        if peak.certainty == "stevig"
+        else tr("{title} (onzeker)", title=lower_first(figure.indicator.titel))
         for figure, peak in ((profile.figures[peak.indicator], peak) for peak in view.peaks)
         if figure.modelled
     ]
-    also = "Valt ook op" if placed else "Valt op"
-    return (*placed, *([Sentence((f"{also}, volgens een model: {'; '.join(titles)}. {NO_PLACE}",))] if titles else []))
+    also = noted("Valt ook op, volgens een model: {titles}. {no_place}")
+    alone = noted("Valt op, volgens een model: {titles}. {no_place}")
+    told = tr(also if placed else alone, titles="; ".join(titles), no_place=tr(NO_PLACE))
+    return (*placed, *([Sentence((told,))] if titles else []))
 
 
 def peak_note(profile: Profile, figure: Figure) -> str:
@@ -43,11 +52,13 @@ def peak_note(profile: Profile, figure: Figure) -> str:
 def _place(profile: Profile, peak: Peak) -> str:
     """Where the figure stands, in a sentence or two."""
     indicator = profile.figures[peak.indicator].indicator
-    unsure = "" if peak.certainty == "stevig" else f" {UNSURE}"
+    unsure = "" if peak.certainty == "stevig" else f" {tr(UNSURE)}"
     if peak.percentile is None:
-        return f"Valt op, volgens een model. {NO_PLACE}{unsure}"
+        return f"{tr('Valt op, volgens een model.')} {tr(NO_PLACE)}{unsure}"
     higher = indicator.richting == ("gunstig" if profile.themes[indicator.thema].theme.kracht else "ongunstig")
     relation = relation_words("hoger" if higher else "lager", indicator)
-    around = " met dezelfde stedelijkheid" if indicator.percentiel == "stedelijkheid" else ""
-    others = f"{math.floor(100 * peak.percentile + 1e-9)} van de 100 {PLURALS[profile.area.kind]}{around} in Nederland"
-    return f"Dat is {relation} in ongeveer {others}.{unsure}"
+    around = noted("Dat is {relation} in ongeveer {number} van de 100 {areas} met dezelfde stedelijkheid in Nederland.")
+    every = noted("Dat is {relation} in ongeveer {number} van de 100 {areas} in Nederland.")
+    message = around if indicator.percentiel == "stedelijkheid" else every
+    number = math.floor(100 * peak.percentile + 1e-9)
+    return f"{tr(message, relation=relation, number=number, areas=PLURALS[profile.area.kind])}{unsure}"

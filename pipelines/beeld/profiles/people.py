@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from beeld.profiles.companions import GroupSize, OutsideRow
+from beeld.profiles.language import noted, tr
 from beeld.profiles.model import Profile
+from beeld.profiles.stored import NO_REASON
 from beeld.profiles.text import Number
-from beeld.profiles.wording import KINDS, NBSP, STATES, dutch, noun, plain_reason
+from beeld.profiles.wording import KINDS, STATES, margin_words, noun, numeral, percent, plain_reason
 from beeld.transforms.target_groups import OUTCOME, TargetGroup
 
-NOT_DELIVERED = "deze tabel is niet geleverd"
+NOT_DELIVERED = noted("deze tabel is niet geleverd")
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,13 @@ def _choices(profile: Profile, union_names: Mapping[str, str]) -> dict[str, str]
     """Choice -> head of its column."""
     present = {choice for choice, _ in profile.companions.outside}
     if profile.area.kind == "samengesteld":
-        return {profile.area.code: "Woont in de gemeente, buiten dit gebied"} if profile.area.code in present else {}
+        return {profile.area.code: tr("Woont in de gemeente, buiten dit gebied")} if profile.area.code in present else {}
     if profile.area.kind != "gemeente":
         return {}
-    found = {OUTCOME: "Woont buiten de buurten die te bespreken zijn, grensgevallen erbij"} if OUTCOME in present else {}
-    return found | {code: f"Woont buiten {union_names.get(code, code)}" for code in sorted(present - {OUTCOME})}
+    outside = tr("Woont buiten de buurten die te bespreken zijn, grensgevallen erbij")
+    found = {OUTCOME: outside} if OUTCOME in present else {}
+    others = sorted(present - {OUTCOME})
+    return found | {code: tr("Woont buiten {area}", area=union_names.get(code, code)) for code in others}
 
 
 def _line(profile: Profile, name: str, group: TargetGroup, choices: tuple[str, ...]) -> GroupLine:
@@ -87,17 +91,17 @@ def _line(profile: Profile, name: str, group: TargetGroup, choices: tuple[str, .
 def count_of(name: str, size: GroupSize | None, group: TargetGroup, *, assumed: bool) -> Count:
     """The size of target group `name` in words; an estimate is called one."""
     if size is None:
-        return Count(name, None, "geen gegevens", "", NOT_DELIVERED)
+        return Count(name, None, tr("geen gegevens"), "", tr(NOT_DELIVERED))
     if size.count is None:
-        return Count(name, size, STATES[size.status], "", plain_reason(size.reason or "geen reden bekend"))
-    shown = dutch(size.count, 0)
+        return Count(name, size, STATES[size.status], "", plain_reason(size.reason or NO_REASON))
+    shown = numeral(size.count, 0)
     if not group.counted:
-        shown = f"ongeveer {shown}" if size.count else f"minder dan {dutch(max(5, size.upper or 5), 0)}"
+        most = numeral(max(5, size.upper or 5), 0)
+        shown = tr("ongeveer {number}", number=shown) if size.count else tr("minder dan {number}", number=most)
     margin = ""
     if size.lower is not None and size.upper is not None and size.lower != size.upper:
-        kind = "aangenomen marge" if assumed else "marge"
-        margin = f"{kind} {dutch(size.lower, 0)}{NBSP}tot{NBSP}{dutch(size.upper, 0)}"
-    return Count(name, size, f"{shown} {size.unit}", margin, "")
+        margin = margin_words(numeral(size.lower, 0), numeral(size.upper, 0), assumed=assumed)
+    return Count(name, size, f"{shown} {tr(size.unit)}", margin, "")
 
 
 def _outside(row: OutsideRow | None) -> str:
@@ -105,30 +109,38 @@ def _outside(row: OutsideRow | None) -> str:
         return "–"
     if row.share is None:
         return f"{STATES[row.status]}: {plain_reason(row.reason or '')}"
-    return f"{dutch(100 * row.share, 0)}{NBSP}%"
+    return percent(numeral(100 * row.share, 0))
 
 
 def _notes(profile: Profile, groups: Mapping[str, TargetGroup], choices: bool) -> list[str]:
     notes = [
-        "Een percentage zegt niet om hoeveel mensen het gaat. Daarom staat hier het aantal in"
-        f" {noun(profile.area)}. Een groep kan in meer"
-        " rijen voorkomen: tel de rijen niet op.",
-        "Een geteld aantal komt uit een registratie. De marge zegt hoe sterk zo'n aantal door toeval en"
-        " afronding kan schommelen. Een"
-        " geschat aantal is een geschat aandeel maal het aantal mensen waar dat aandeel over gaat. Het is afgerond.",
+        tr(
+            "Een percentage zegt niet om hoeveel mensen het gaat. Daarom staat hier het aantal in {place}. Een groep kan in meer"
+            " rijen voorkomen: tel de rijen niet op.",
+            place=noun(profile.area),
+        ),
+        tr(
+            "Een geteld aantal komt uit een registratie. De marge zegt hoe sterk zo'n aantal door toeval en"
+            " afronding kan schommelen. Een"
+            " geschat aantal is een geschat aandeel maal het aantal mensen waar dat aandeel over gaat. Het is afgerond."
+        ),
     ]
     if any(group.basis_minstens for group in groups.values()):
         notes.append(
-            "Het RIVM schat aandelen van volwassenen: 18 jaar of ouder. Het CBS telt per gebied niet hoeveel"
-            " volwassenen er zijn, wel hoeveel"
-            " inwoners van 15 jaar of ouder en van 25 jaar of ouder. Het aantal rekent met 15 jaar of ouder en"
-            " is daardoor eerder iets te"
-            " hoog. De ondergrens rekent met 25 jaar of ouder."
+            tr(
+                "Het RIVM schat aandelen van volwassenen: 18 jaar of ouder. Het CBS telt per gebied niet hoeveel"
+                " volwassenen er zijn, wel hoeveel"
+                " inwoners van 15 jaar of ouder en van 25 jaar of ouder. Het aantal rekent met 15 jaar of ouder en"
+                " is daardoor eerder iets te"
+                " hoog. De ondergrens rekent met 25 jaar of ouder."
+            )
         )
     if choices:
         notes.append(
-            "Wie mis je? Een aanpak in een paar buurten bereikt niet iedereen. De laatste kolommen laten zien"
-            " welk deel van een groep in de"
-            " gemeente ergens anders woont."
+            tr(
+                "Wie mis je? Een aanpak in een paar buurten bereikt niet iedereen. De laatste kolommen laten zien"
+                " welk deel van een groep in de"
+                " gemeente ergens anders woont."
+            )
         )
     return notes

@@ -16,14 +16,16 @@ from pathlib import Path
 import duckdb
 
 from beeld.errors import UsageError
+from beeld.profiles.catalogue import said_catalog, said_groups, said_lens
 from beeld.profiles.contents import contents_of
-from beeld.profiles.formats import refuse_unknown, renderer
+from beeld.profiles.formats import languages, refuse_unknown, renderer
 from beeld.profiles.html import environment
+from beeld.profiles.language import speaking
 from beeld.profiles.lenses import known_lenses, load_lens
 from beeld.profiles.model import Release
 from beeld.profiles.pack import write_pack
 from beeld.profiles.reading import ReleaseData, build_profile, load_batch
-from beeld.profiles.site import Picture, Site
+from beeld.profiles.site import Picture, Site, translated
 from beeld.profiles.spread import Crew, Desk, Opened, crew, given_of
 from beeld.settings import project_folder
 from beeld.transforms.catalog import Catalog
@@ -69,7 +71,8 @@ def render_site(
 ) -> list[Path]:
     """The files of the site of `areas`, written under `out`: pages first, the index last.
 
-    With `pack` (some of `areas`) an overview of these side by side lies on top, for a meeting.
+    With `pack` (some of `areas`) an overview of these side by side lies on top, for a meeting. `language` may be a list, `nl,en`:
+    the first language gets `out`, each other one the same site in a folder of its name there, and the pages link to each other.
 
     `warehouse` is the database of the release in folder `release`. `texts`: team texts per area (`aanleiding`). `maps=False`
     skips drawing and the atlas. `project` holds the lenses (default: the declarations in use). `cluster`: address of a Dask
@@ -77,16 +80,77 @@ def render_site(
     does not exist; nothing is written then. Raises ClusterLost when the cluster cannot be reached or is lost underway.
     """
     refuse_unknown(formats, language)
-    chosen_lens = load_lens(project or project_folder(), lens, catalog)
+    load_lens(project or project_folder(), lens, catalog)
+    codes = languages(language)
+    places = dict(zip(codes, ("", *codes[1:]), strict=True))
+    written: list[Path] = []
+    for code, place in places.items():
+        with speaking(code):
+            written += _render(
+                release,
+                warehouse,
+                out / place,
+                catalog=said_catalog(catalog),
+                areas=areas,
+                texts=texts,
+                warnings=warnings,
+                progress=progress,
+                lens=lens,
+                formats=formats,
+                maps=maps,
+                project=project,
+                pack=pack,
+                cluster=cluster,
+                code=code,
+                others={other: _way(place, there) for other, there in places.items() if other != code},
+            )
+    return written
+
+
+def _way(here: str, there: str) -> str:
+    """From the folder of one language to that of another, as an address."""
+    return "/".join(part for part in (".." if here else "", there) if part)
+
+
+def _render(
+    release: Path,
+    warehouse: Path,
+    out: Path,
+    *,
+    catalog: Catalog,
+    areas: Sequence[str],
+    texts: Mapping[str, Mapping[str, str]] | None,
+    warnings: Sequence[str],
+    progress: Callable[[str], None],
+    lens: str,
+    formats: Sequence[str],
+    maps: bool,
+    project: Path | None,
+    pack: Sequence[str],
+    cluster: str | None,
+    code: str,
+    others: Mapping[str, str],
+) -> list[Path]:
+    """The site in the language that is spoken, whose code is `code`; see `render_site`."""
+    chosen_lens = said_lens(load_lens(project or project_folder(), lens, catalog))
     opened = Opened(warehouse, catalog)
     with closing(opened):
         data = opened.data
         unknown = sorted(set(areas) - set(data.areas))
         if unknown:
             raise UsageError(f"no such area: {', '.join(unknown[:10])}", where=str(release), todo="Find it with 'beeld find'")
-        groups = load_target_groups(project or project_folder(), catalog)
+        groups = said_groups(load_target_groups(project or project_folder(), catalog))
         site = Site(
-            out, data, chosen_lens, frozenset(areas), tuple(warnings), groups, tuple(formats), atlas=maps and "html" in formats
+            out,
+            data,
+            chosen_lens,
+            frozenset(areas),
+            tuple(warnings),
+            groups,
+            tuple(formats),
+            atlas=maps and "html" in formats,
+            language=code,
+            others=others,
         )
         out.mkdir(parents=True, exist_ok=True)
         _copy_fonts(out / "lettertypen")
@@ -165,6 +229,11 @@ def _laid_out(stacks: Sequence[Stack], workers: Crew, formats: Sequence[str]) ->
 
 
 def _lay_out(desk: Desk, stack: Stack) -> list[Path]:
+    with speaking(desk.language):
+        return _laid(desk, stack)
+
+
+def _laid(desk: Desk, stack: Stack) -> list[Path]:
     site = desk.site
     batch = load_batch(desk.opened.con, site.data, stack.codes)
     written: list[Path] = []
@@ -222,6 +291,11 @@ def _draw_all(
 
 
 def _draw_gemeente(desk: Desk, task: Drawing) -> Drawn:
+    with speaking(desk.language):
+        return _drawn(desk, task)
+
+
+def _drawn(desk: Desk, task: Drawing) -> Drawn:
     from beeld.profiles.map_page import write_map_page
     from beeld.profiles.maps import draw_locator, draw_maps, draw_table_map  # late: matplotlib and geopandas take seconds
 
@@ -243,7 +317,16 @@ def _draw_gemeente(desk: Desk, task: Drawing) -> Drawn:
             table = draw_table_map(con, task.gemeente, out, release_id=release.id, example=release.example, pixels=task.pixels)
             if task.html:
                 catalog = desk.opened.catalog
-                write_map_page(con, task.gemeente, out, catalog=catalog, release=release, table_map=table, pictures=pictures)
+                write_map_page(
+                    con,
+                    task.gemeente,
+                    out,
+                    catalog=catalog,
+                    release=release,
+                    table_map=table,
+                    pictures=pictures,
+                    translations=translated(desk.given["others"]),
+                )
         places: dict[str, Picture] = {}
         for code in task.codes:
             out = folder / "gebied" / code
@@ -256,7 +339,7 @@ def _write_atlas(con: duckdb.DuckDBPyConnection, site: Site, project: Path, prog
     from beeld.profiles.atlas import write_atlas  # late, like the maps
 
     progress("atlas")
-    lenses = [load_lens(project, name, site.data.catalog) for name in known_lenses(project)]
+    lenses = [said_lens(load_lens(project, name, site.data.catalog)) for name in known_lenses(project)]
     return write_atlas(con, site, lenses, environment())
 
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
+from beeld.profiles.language import Language, language, noted, tr
 from beeld.profiles.lenses import Coverage, Lens
 from beeld.profiles.model import Area, Release
 from beeld.profiles.reading import ReleaseData
@@ -34,9 +35,9 @@ class Picture(Protocol):
 
 
 FILES = {
-    "pdf": ("profiel.pdf", "PDF om te printen"),
-    "pptx": ("profiel.pptx", "dia's (PowerPoint)"),
-    "xlsx": ("profiel.xlsx", "rekenblad (Excel)"),
+    "pdf": ("profiel.pdf", noted("PDF om te printen")),
+    "pptx": ("profiel.pptx", noted("dia's (PowerPoint)")),
+    "xlsx": ("profiel.xlsx", noted("rekenblad (Excel)")),
 }
 """Format -> the file beside the page of an area, and what a reader calls it."""
 
@@ -54,16 +55,29 @@ class Site:
     formats: tuple[str, ...] = ("html",)
     atlas: bool = False
     """True when the site gets an atlas, so that pages may link to it."""
+    language: str = "nl"
+    others: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Language -> folder of the same site in that language, as seen from this one; a language that is not made has none."""
+
+    @property
+    def translations(self) -> list[tuple[Language, str]]:
+        """The other languages in which the same pages stand, and where."""
+        return translated(self.others)
 
     @property
     def downloads(self) -> list[tuple[str, str]]:
         """The other formats of each area that are rendered with its page."""
-        return [FILES[name] for name in self.formats if name in FILES]
+        return [(FILES[name][0], tr(FILES[name][1])) for name in self.formats if name in FILES]
 
     @cached_property
     def coverage(self) -> list[Coverage]:
         """What the release can say about each element of the lens."""
         return self.lens.coverage(self.data.measured)
+
+
+def translated(others: Mapping[str, str]) -> list[tuple[Language, str]]:
+    """Languages with the folder of their pages, from language -> folder."""
+    return [(language(code), place) for code, place in others.items()]
 
 
 def file_name(area: Area, release: Release, file: str) -> str:

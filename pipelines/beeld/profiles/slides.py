@@ -22,9 +22,11 @@ from pptx.util import Inches, Length, Pt
 
 from beeld.profiles import wording
 from beeld.profiles.contents import Contents, Section
+from beeld.profiles.language import noted, spoken, tr
 from beeld.profiles.lines import FigureLine
 from beeld.profiles.site import FILES, Picture, Site
 from beeld.profiles.slide_changes import HEADS, cause_slides
+from beeld.profiles.stored import stored
 from beeld.profiles.text import Number, Sentence
 from beeld.profiles.timeline import WORDS, Line
 from beeld.profiles.wording import first_upper
@@ -42,7 +44,7 @@ LIGHT, LILAC, PAPER, YELLOW, WHITE = (RGBColor.from_string(each) for each in ("D
 A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 """Characters that XML does not allow."""
-EXAMPLE = "voorbeeld: verzonnen cijfers"
+EXAMPLE = noted("voorbeeld: verzonnen cijfers")
 ROWS = 7
 """Rows of a table on one slide."""
 CHARACTERS = 750
@@ -81,13 +83,13 @@ def slides(contents: Contents, maps: Sequence[Picture], locator: Picture | None)
     sections = [*(section for _, inside in contents.chapters for section in inside), *contents.leftover]
     for section in sections:
         _section(deck, section)
-    _texts(deck, "Cijfers die opvallen", [f"{each.title}. {peak.plain}" for each in sections for peak in each.peaks])
+    _texts(deck, tr("Cijfers die opvallen"), [f"{each.title}. {peak.plain}" for each in sections for peak in each.peaks])
     if contents.profile.area.kind == "gemeente":
         _maps(deck, contents, maps)
     _years(deck, contents)
     _people(deck, contents)
-    _texts(deck, "Wat weten we niet", [f"{n.title}. {n.text} {'; '.join(n.items)}".strip() for n in contents.unknowns])
-    _texts(deck, "Vragen voor aan tafel", contents.questions, numbered=True)
+    _texts(deck, tr("Wat weten we niet"), [f"{n.title}. {n.text} {'; '.join(n.items)}".strip() for n in contents.unknowns])
+    _texts(deck, tr("Vragen voor aan tafel"), contents.questions, numbered=True)
     _changes(deck, contents)
     _sources(deck, contents)
     return deck.bytes()
@@ -111,7 +113,7 @@ class Deck:
         self.presentation.slide_width, self.presentation.slide_height = Inches(WIDTH), Inches(HEIGHT)
         properties, area = self.presentation.core_properties, self.contents.profile.area
         properties.title, properties.author = f"{area.name} ({area.code})"[:255], "Beeld van de Wijk"
-        properties.language = "nl-NL"
+        properties.language = spoken().tag
 
     def add(self, title: str, notes: Iterable[str] = ()) -> Any:
         """A slide with a title that no other slide has, and notes."""
@@ -131,10 +133,11 @@ class Deck:
     def _frame(self, slide: Any) -> None:
         release, area = self.contents.profile.release, self.contents.profile.area
         where = f"{area.name[:80]} ({area.code})"
-        year = f"jongste cijfer {self.contents.profile.newest_year}"
-        self.text(slide, f"{where} · editie {release.id} · {year} · een signaal, geen oordeel", 7.05, size=11, colour=SOFT)
+        told = noted("{where} · editie {id} · jongste cijfer {year} · een signaal, geen oordeel")
+        foot = tr(told, where=where, id=release.id, year=self.contents.profile.newest_year)
+        self.text(slide, foot, 7.05, size=11, colour=SOFT)
         if release.example:
-            box = self.text(slide, EXAMPLE, 0.12, size=12, bold=True, left=WIDTH - 4.2, width=3.6)
+            box = self.text(slide, tr(EXAMPLE), 0.12, size=12, bold=True, left=WIDTH - 4.2, width=3.6)
             box.fill.solid()
             box.fill.fore_color.rgb = YELLOW
 
@@ -165,7 +168,7 @@ class Deck:
         """A native table; `widths` are shares of the room."""
         room = Inches(ROOM)
         shape = slide.shapes.add_table(len(rows) + 1, len(heads), Inches(LEFT), Inches(top), room, Inches(0.4 * (len(rows) + 1)))
-        describe(shape, f"Tabel: {', '.join(heads)}")
+        describe(shape, tr("Tabel: {heads}", heads=", ".join(heads)))
         for column, width in zip(shape.table.columns, widths, strict=True):
             column.width = Length(int(room * width / sum(widths)))
         for number, (drawn, values) in enumerate(zip(shape.table._tbl.tr_lst, [heads, *rows], strict=True)):
@@ -212,7 +215,7 @@ def _runs(parent: Any, text: str, size: float, *, bold: bool, colour: RGBColor) 
         if number:
             element(parent, f"{A}br")
         run = element(parent, f"{A}r")
-        shape = element(run, f"{A}rPr", {"lang": "nl-NL", "sz": str(int(size * 100)), "b": str(int(bold))})
+        shape = element(run, f"{A}rPr", {"lang": spoken().tag, "sz": str(int(size * 100)), "b": str(int(bold))})
         element(element(shape, f"{A}solidFill"), f"{A}srgbClr", {"val": str(colour)})
         element(shape, f"{A}latin", {"typeface": FONT})
         element(run, f"{A}t").text = words
@@ -241,11 +244,11 @@ def _cover(deck: Deck, contents: Contents, locator: Picture | None) -> None:
 
 def _points(deck: Deck, contents: Contents) -> None:
     cover = contents.cover
-    slide = deck.add("Krachten en zorgen")
+    slide = deck.add(tr("Krachten en zorgen"))
     if cover.no_points:
         deck.text(slide, cover.no_points, TOP, size=20, height=2)
         return
-    sides = (("Krachten", cover.strengths, 0.0, LIGHT), ("Zorgen", cover.concerns, 6.15, LILAC))
+    sides = ((tr("Krachten"), cover.strengths, 0.0, LIGHT), (tr("Zorgen"), cover.concerns, 6.15, LILAC))
     for title, points, shift, fill in sides:
         box = deck.text(slide, title, TOP, size=22, bold=True, left=LEFT + shift, width=5.95, height=5.3)
         box.fill.solid()
@@ -259,7 +262,7 @@ def _points(deck: Deck, contents: Contents) -> None:
 
 def _outcome(deck: Deck, contents: Contents) -> None:
     cover = contents.cover
-    slide = deck.add(f"Samen bespreken: {cover.outcome}")
+    slide = deck.add(tr("Samen bespreken: {outcome}", outcome=cover.outcome))
     deck.text(slide, [*cover.verdict, *(f"• {reason}" for reason in cover.reasons)], TOP, size=18, height=4.2)
     deck.text(slide, cover.discussed, 6.35, size=18, bold=True)
 
@@ -272,7 +275,8 @@ def _ages(deck: Deck, contents: Contents) -> None:
     oldest = max(ages.bands, key=lambda band: band.cell.value or 0)
     shown = wording.show(oldest.cell, oldest.figure.indicator)
     slide = deck.add(
-        f"Grootste leeftijdsgroep: {oldest.label} ({shown})", _notes([band.figure.id for band in ages.bands], contents)
+        tr("Grootste leeftijdsgroep: {band} ({share})", band=oldest.label, share=shown),
+        _notes([band.figure.id for band in ages.bands], contents),
     )
     data = CategoryChartData()
     data.categories = [band.label for band in ages.bands]
@@ -281,8 +285,9 @@ def _ages(deck: Deck, contents: Contents) -> None:
     if ages.reference:
         data.add_series(f"{ages.reference}, {ages.year}", [_rounded(band.reference, decimals) for band in ages.bands])
     values = "; ".join(f"{band.label} {wording.show(band.cell, band.figure.indicator)}" for band in ages.bands)
-    _chart(slide, XL_CHART_TYPE.COLUMN_CLUSTERED, data, f"Aandeel van de inwoners per leeftijdsgroep: {values}", "0.0")
-    deck.text(slide, f"Aandeel van de inwoners in procenten, {ages.year}.", 6.55, size=13, colour=SOFT)
+    told = tr("Aandeel van de inwoners per leeftijdsgroep: {values}", values=values)
+    _chart(slide, XL_CHART_TYPE.COLUMN_CLUSTERED, data, told, "0.0")
+    deck.text(slide, tr("Aandeel van de inwoners in procenten, {year}.", year=ages.year), 6.55, size=13, colour=SOFT)
 
 
 def _rounded(value: float | None, decimals: int) -> float | None:
@@ -328,7 +333,9 @@ def _section(deck: Deck, section: Section) -> None:
             deck.text(slide, _cut(" ".join(told), 330), TOP, size=15, colour=SOFT, height=0.8)
             top += 0.95
         rows = [_row(line) for line in part]
-        deck.table(slide, ["Cijfer", "Hier", *columns, "Jaar en soort"], rows, [3.4, 2.9, *(1.5 for _ in columns), 2], top)
+        deck.table(
+            slide, [tr("Cijfer"), tr("Hier"), *columns, tr("Jaar en soort")], rows, [3.4, 2.9, *(1.5 for _ in columns), 2], top
+        )
 
 
 def _cut(text: str, most: int) -> str:
@@ -340,7 +347,7 @@ def _cut(text: str, most: int) -> str:
 
 
 def _row(line: FigureLine) -> list[str]:
-    unit = f" ({line.head.unit})" if line.head.unit != "procent" else ""
+    unit = f" ({line.head.unit})" if line.figure.indicator.eenheid != "procent" else ""
     own = f"{line.shown} ({line.interval})" if line.interval else line.shown
     beside = [wording.show(cell, line.figure.indicator) for _, cell in line.beside]
     return [f"{line.head.title}{unit}", own, *beside, f"{line.year}, {', '.join(line.badges)}"]
@@ -349,7 +356,8 @@ def _row(line: FigureLine) -> list[str]:
 def _source(line: FigureLine) -> str:
     cell = line.figure.cell
     parts = [line.head.title, line.head.unit, line.head.direction, line.finding, line.reason]
-    where = f"bron: tabel {cell.table or '–'}, kolom {cell.column or '–'}, peiljaar {line.year}, {', '.join(line.badges)}"
+    told = noted("bron: tabel {table}, kolom {column}, peiljaar {year}, {kind}")
+    where = tr(told, table=cell.table or "–", column=cell.column or "–", year=line.year, kind=", ".join(line.badges))
     return "; ".join([*(part for part in parts if part), where])
 
 
@@ -357,7 +365,15 @@ def _notes(names: Iterable[str], contents: Contents) -> Iterator[str]:
     wanted = set(names)
     for each in contents.origins:
         if each.indicator in wanted:
-            yield f"{each.title}: {each.publisher}, tabel {each.table}, kolom {each.column}, peiljaar {each.year}, {each.kind}"
+            yield tr(
+                "{title}: {publisher}, tabel {table}, kolom {column}, peiljaar {year}, {kind}",
+                title=each.title,
+                publisher=each.publisher,
+                table=each.table,
+                column=each.column,
+                year=each.year,
+                kind=each.kind,
+            )
 
 
 def _maps(deck: Deck, contents: Contents, maps: Sequence[Picture]) -> None:
@@ -365,7 +381,7 @@ def _maps(deck: Deck, contents: Contents, maps: Sequence[Picture]) -> None:
     for section in sections:
         for picture in section.maps(maps):
             if picture.key.endswith("-nl"):
-                slide = deck.add(f"Kaart: {section.title}", [picture.title, picture.caption])
+                slide = deck.add(tr("Kaart: {title}", title=section.title), [picture.title, picture.caption])
                 deck.picture(slide, picture, 2.6, 1.3, 5.7)
 
 
@@ -375,10 +391,14 @@ def _years(deck: Deck, contents: Contents) -> None:
     chosen = [*moved, *(line for line in drawn if line not in moved and line.figure.indicator.rol == "kern")][:LINES]
     for line in chosen:
         tests = [f"{WORDS[test.outcome]} {test.first}-{test.last}" for test in line.tests] or [line.untested]
-        slide = deck.add(f"{line.title}: {tests[0]}", [*(f"{t.reason}" for t in line.tests), *_notes([line.figure.id], contents)])
+        slide = deck.add(
+            f"{line.title}: {tests[0]}", [*(stored(t.reason) for t in line.tests), *_notes([line.figure.id], contents)]
+        )
         _year_chart(slide, line)
-        text = f"{line.unit}. Een verandering zegt niet waardoor zij er is. Waar de lijn breekt, is een jaar niet te vergelijken."
-        deck.text(slide, text, 6.55, size=13, colour=SOFT)
+        told = noted(
+            "{unit}. Een verandering zegt niet waardoor zij er is. Waar de lijn breekt, is een jaar niet te vergelijken."
+        )
+        deck.text(slide, tr(told, unit=line.unit), 6.55, size=13, colour=SOFT)
 
 
 def _year_chart(slide: Any, line: Line) -> None:
@@ -391,7 +411,7 @@ def _year_chart(slide: Any, line: Line) -> None:
     data.add_series(line.title, [None if cell is None else _rounded(cell.value, indicator.decimalen) for cell in cells])
     shown = "; ".join(f"{year}: {wording.show(cell, indicator)}" for year, cell in sorted(line.cells.items()))
     pattern = "0" + (f".{'0' * indicator.decimalen}" if indicator.decimalen else "")
-    _chart(slide, XL_CHART_TYPE.LINE_MARKERS, data, f"{line.title} per jaar: {shown}", pattern)
+    _chart(slide, XL_CHART_TYPE.LINE_MARKERS, data, tr("{title} per jaar: {values}", title=line.title, values=shown), pattern)
 
 
 def _people(deck: Deck, contents: Contents) -> None:
@@ -401,8 +421,8 @@ def _people(deck: Deck, contents: Contents) -> None:
         if line.count.size is not None and line.count.size.count is not None
     ]
     for start in range(0, len(rows), ROWS):
-        slide = deck.add("Hoeveel mensen gaat het aan", contents.people.notes)
-        heads = ["Groep", "Aantal", "Aandeel", "Jaar en soort"]
+        slide = deck.add(tr("Hoeveel mensen gaat het aan"), contents.people.notes)
+        heads = [tr("Groep"), tr("Aantal"), tr("Aandeel"), tr("Jaar en soort")]
         deck.table(slide, heads, rows[start : start + ROWS], [4, 4, 1.5, 2.4], TOP)
 
 
@@ -410,7 +430,7 @@ def _changes(deck: Deck, contents: Contents) -> None:
     for each in cause_slides(contents.revisions):
         slide = deck.add(each.title, each.notes)
         deck.text(slide, each.words, TOP, size=14, colour=SOFT, height=0.7)
-        deck.table(slide, HEADS, each.rows, [5, 2.2, 2.2, 0.8, 1.4], 2.35)
+        deck.table(slide, [tr(head) for head in HEADS], each.rows, [5, 2.2, 2.2, 0.8, 1.4], 2.35)
         deck.text(slide, each.below, 6.45, size=12, colour=SOFT, height=0.5)
 
 
@@ -447,5 +467,5 @@ def _sources(deck: Deck, contents: Contents) -> None:
         tables.setdefault((each.publisher, each.table), set()).add(each.year)
     rows = [[publisher, table, ", ".join(sorted(years))] for (publisher, table), years in sorted(tables.items())]
     for start in range(0, len(rows), ROWS):
-        slide = deck.add("Bronnen", ["Per cijfer staan tabel, kolom en jaar in de notities en in het rekenblad."])
-        deck.table(slide, ["Bron", "Tabel", "Jaren"], rows[start : start + ROWS], [6, 2, 2], TOP)
+        slide = deck.add(tr("Bronnen"), [tr("Per cijfer staan tabel, kolom en jaar in de notities en in het rekenblad.")])
+        deck.table(slide, [tr("Bron"), tr("Tabel"), tr("Jaren")], rows[start : start + ROWS], [6, 2, 2], TOP)

@@ -60,6 +60,11 @@ class Desk:
         """Where the files of the site are written."""
         return cast("Path", self.given["folder"])
 
+    @property
+    def language(self) -> str:
+        """In which the site is written; whoever does a job speaks it."""
+        return str(self.given["language"])
+
     @cached_property
     def site(self) -> Site:
         """The site, with the data of the release."""

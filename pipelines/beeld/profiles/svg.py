@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 
 from beeld.profiles.contents import Ages
 from beeld.profiles.elements import attributes, safe
+from beeld.profiles.language import noted, tr
 from beeld.profiles.model import Cell, Figure, Spread
 from beeld.profiles.wording import show
 
@@ -28,7 +29,11 @@ def age_bars(ages: Ages, *, title: str) -> Markup:
     width, left = 340, 92
     parts = [
         _head(
-            width, BAR_HEIGHT * len(bars) + 20, title, f"Balken per leeftijdsgroep; het streepje is {reference_name}.", "leeftijd"
+            width,
+            BAR_HEIGHT * len(bars) + 20,
+            title,
+            tr("Balken per leeftijdsgroep; het streepje is {area}.", area=reference_name),
+            "leeftijd",
         )
     ]
     for row, bar in enumerate(bars):
@@ -63,8 +68,8 @@ def position_strip(figure: Figure, area_noun: str, gemeente_label: str, kind_plu
         parts.append(_strip_row(11 + 22 * row, label, spread, low, scale))
         parts.append(f'<circle class="stip" cx="{_n(LEFT + (value - low) * scale)}" cy="{11 + 22 * row}" r="5"/>')
     bottom = 22 * len(rows) + 11
-    parts.append(f'<text class="as" x="{LEFT}" y="{bottom}">lager</text>')
-    parts.append(f'<text class="as eind" x="{STRIP_WIDTH - 10}" y="{bottom}">hoger</text></svg>')
+    parts.append(f'<text class="as" x="{LEFT}" y="{bottom}">{escape(tr("lager"))}</text>')
+    parts.append(f'<text class="as eind" x="{STRIP_WIDTH - 10}" y="{bottom}">{escape(tr("hoger"))}</text></svg>')
     return safe("".join(parts))
 
 
@@ -77,7 +82,7 @@ def places(figure: Figure, area_noun: str, gemeente_label: str, kind_plural: str
 
 
 def _spreads(figure: Figure, gemeente_label: str) -> list[tuple[str, Spread]]:
-    found = ((gemeente_label, figure.in_gemeente), ("Nederland", figure.in_country))
+    found = ((gemeente_label, figure.in_gemeente), (tr("Nederland"), figure.in_country))
     return [(label, spread) for label, spread in found if spread]
 
 
@@ -99,12 +104,12 @@ def _strip_row(y: int, label: str, spread: Spread, low: float, scale: float) -> 
 def _where(value: float, spread: Spread, area_noun: str, kind_plural: str) -> str:
     """The place in words; deliberately coarse, because a place in an order is not a finding."""
     if value < spread.points[1]:
-        place = f"bij de {kind_plural} met een lager cijfer"
+        place = noted("{place} hoort bij de {areas} met een lager cijfer.")
     elif value > spread.points[3]:
-        place = f"bij de {kind_plural} met een hoger cijfer"
+        place = noted("{place} hoort bij de {areas} met een hoger cijfer.")
     else:
-        place = f"bij de middelste helft van de {kind_plural}"
-    return f"{area_noun} hoort {place}."
+        place = noted("{place} hoort bij de middelste helft van de {areas}.")
+    return tr(place, place=area_noun, areas=kind_plural)
 
 
 def interval_dots(rows: Sequence[tuple[str, Cell]], *, title: str) -> Markup:
@@ -115,7 +120,7 @@ def interval_dots(rows: Sequence[tuple[str, Cell]], *, title: str) -> Markup:
     edges = [edge for _, cell, value in shown for edge in (value, cell.lower or value, cell.upper or value)]
     low, high = min(edges), max(edges)
     scale = (STRIP_WIDTH - LEFT - 12) / ((high - low) or 1.0)
-    parts = [_head(STRIP_WIDTH, 20 * len(shown) + 4, title, "Punten met hun marge, per gebied op één schaal.", "punten")]
+    parts = [_head(STRIP_WIDTH, 20 * len(shown) + 4, title, tr("Punten met hun marge, per gebied op één schaal."), "punten")]
     for row, (label, cell, value) in enumerate(shown):
         y = 11 + 20 * row
         short = label if len(label) <= 14 else f"{label[:13]}…"
@@ -142,10 +147,8 @@ def sparkline(cells: Sequence[Cell], *, title: str) -> Markup:
         path += f"{'L' if joined else 'M'}{_n(x)} {_n(y)}"
         previous = None if broken else year
     dots = "".join(_dot(x, y, broken) for (x, y), (_, _, broken) in zip(place, points, strict=True))
-    return safe(
-        f"{_head(100, 28, title, f'Lijn van {min(years)} tot {max(years)}; de cijfers staan in de tabel.', 'lijntje')}"
-        f'<path class="midden" d="{path}"/>{dots}</svg>'
-    )
+    told = tr("Lijn van {first} tot {last}; de cijfers staan in de tabel.", first=min(years), last=max(years))
+    return safe(f'{_head(100, 28, title, told, "lijntje")}<path class="midden" d="{path}"/>{dots}</svg>')
 
 
 def _dot(x: float, y: float, broken: bool) -> str:
@@ -154,13 +157,15 @@ def _dot(x: float, y: float, broken: bool) -> str:
 
 def line_legend() -> Markup:
     """What the marks of a line mean: joined years, and a year that stands apart."""
-    joined = f"{_head(30, 12, 'Punten met een lijn', 'Twee punten die verbonden zijn.', 'lijntje')}"
-    apart = f"{_head(12, 12, 'Open punt', 'Een punt los van de lijn.', 'lijntje')}"
+    joined = _head(30, 12, tr("Punten met een lijn"), tr("Twee punten die verbonden zijn."), "lijntje")
+    apart = _head(12, 12, tr("Open punt"), tr("Een punt los van de lijn."), "lijntje")
     return safe(
-        f'{joined}<path class="midden" d="M4 6L26 6"/>{_dot(4, 6, False)}{_dot(26, 6, False)}</svg> jaren na elkaar met dezelfde '
-        f"grens; {apart}{_dot(6, 6, True)}</svg> een jaar met een kanttekening. "
-        "De lijn breekt daar, en ook waar een jaar ontbreekt. "
-        "Krijgt een cijfer bij de bron een andere betekenis, dan eindigt de reeks."
+        tr(
+            "{joined} jaren na elkaar met dezelfde grens; {apart} een jaar met een kanttekening. De lijn breekt daar, en ook"
+            " waar een jaar ontbreekt. Krijgt een cijfer bij de bron een andere betekenis, dan eindigt de reeks.",
+            joined=f'{joined}<path class="midden" d="M4 6L26 6"/>{_dot(4, 6, False)}{_dot(26, 6, False)}</svg>',
+            apart=f"{apart}{_dot(6, 6, True)}</svg>",
+        )
     )
 
 

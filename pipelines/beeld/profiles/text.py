@@ -1,4 +1,4 @@
-"""Dutch sentences (B1) made by rules from named figures; every sentence carries the figures it was made from.
+"""Sentences (B1) made by rules from named figures; every sentence carries the figures it was made from.
 
 Wording follows METHOD.md section 14: about the area and not about the people in it, no causes, no order of areas, and a
 difference is only named where the intervals do not overlap.
@@ -10,7 +10,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from beeld.profiles.language import Words, filled, noted, tr
 from beeld.profiles.model import UNIVERSE, Area, Cell, Figure, Profile, ThemeView
+from beeld.profiles.stored import NO_REASON
 from beeld.profiles.wording import (
     KINDS,
     STATES,
@@ -30,32 +32,39 @@ from beeld.transforms.catalog import Indicator
 OLD_AFTER = 3
 """Years behind the newest figure of the page from which a figure is called old."""
 MOST_POINTS = 3
-SMALL = "Klein gebied"
-CAVEATED = "Cijfers met een kanttekening"
-CAVEATS = {
-    "ouder": "het cijfer is ouder dan de rest van de bladzijde.",
-    "jaar niet volledig": "in dit jaar heeft minder dan 80 procent van de buurten een cijfer.",
-    "voorlopig": "de bron kan het cijfer nog wijzigen.",
-    "grote marge": "kleine verschillen zeggen weinig.",
-    UNTESTED: "code en naam bleven gelijk, maar of ook de grens gelijk bleef is niet bekend; de lijn door de jaren breekt daar.",
-}
-OUTCOMES = {
-    "bespreken": "De cijfers geven samen een signaal: bespreek of een integrale aanpak nodig is.",
-    "grensgeval": "De cijfers geven misschien een signaal: een grensgeval. Bespreek samen of een integrale aanpak nodig is.",
-    "geen_signaal": "De cijfers geven samen geen signaal voor een integrale aanpak. Dat betekent niet dat er niets speelt.",
-    "te_weinig_gegevens": "Er zijn te weinig cijfers om te zeggen of een integrale aanpak te bespreken is.",
-}
-STABILITY = (
+SMALL = noted("Klein gebied")
+CAVEATED = noted("Cijfers met een kanttekening")
+CAVEATS = Words(
+    {
+        "ouder": "het cijfer is ouder dan de rest van de bladzijde.",
+        "jaar niet volledig": "in dit jaar heeft minder dan 80 procent van de buurten een cijfer.",
+        "voorlopig": "de bron kan het cijfer nog wijzigen.",
+        "grote marge": "kleine verschillen zeggen weinig.",
+        UNTESTED: "code en naam bleven gelijk, maar of ook de grens gelijk bleef is niet bekend; de lijn door de jaren breekt"
+        " daar.",
+    }
+)
+OUTCOMES = Words(
+    {
+        "bespreken": "De cijfers geven samen een signaal: bespreek of een integrale aanpak nodig is.",
+        "grensgeval": "De cijfers geven misschien een signaal: een grensgeval. Bespreek samen of een integrale aanpak nodig is.",
+        "geen_signaal": "De cijfers geven samen geen signaal voor een integrale aanpak. Dat betekent niet dat er niets speelt.",
+        "te_weinig_gegevens": "Er zijn te weinig cijfers om te zeggen of een integrale aanpak te bespreken is.",
+    }
+)
+STABILITY = noted(
     "In elk scenario liggen de cijfers binnen hun marge iets anders en wegen zij iets anders mee. "
     "Zo zien wij hoe stevig de uitkomst is bij deze aannames. Het is geen kans dat hulp nodig is."
 )
-OUTCOME_NAMES = {
-    "bespreken": "integrale aanpak te bespreken",
-    "grensgeval": "grensgeval",
-    "geen_signaal": "geen signaal",
-    "te_weinig_gegevens": "te weinig gegevens",
-}
-QUANTITIES = {"procent": "het aandeel", "km": "de afstand", "x 1 000 euro": "het bedrag", "personen": "het gemiddelde"}
+OUTCOME_NAMES = Words(
+    {
+        "bespreken": "integrale aanpak te bespreken",
+        "grensgeval": "grensgeval",
+        "geen_signaal": "geen signaal",
+        "te_weinig_gegevens": "te weinig gegevens",
+    }
+)
+QUANTITIES = Words({"procent": "het aandeel", "km": "de afstand", "x 1 000 euro": "het bedrag", "personen": "het gemiddelde"})
 
 
 @dataclass(frozen=True)
@@ -125,58 +134,62 @@ class Note:
 
 def who_lives_here(profile: Profile) -> list[Sentence]:
     """Who lives here, in three sentences: how many, how old, how they live."""
-    place = f"In {noun(profile.area)}"
     return [
-        _listing(profile, place, [("aantal_inwoners", "inwoners"), ("aantal_huishoudens", "huishoudens")]),
+        _listing(profile, [("aantal_inwoners", tr("inwoners")), ("aantal_huishoudens", tr("huishoudens"))]),
         _shares(
-            profile,
-            f"{place} is het aandeel",
-            [("aandeel_0_15", "kinderen tot 15 jaar"), ("aandeel_65_plus", "inwoners van 65 jaar of ouder")],
+            profile, [("aandeel_0_15", tr("kinderen tot 15 jaar")), ("aandeel_65_plus", tr("inwoners van 65 jaar of ouder"))]
         ),
         _shares(
             profile,
-            f"{place} is het aandeel",
             [
-                ("aandeel_eenpersoonshuishoudens", "eenpersoonshuishoudens"),
-                ("aandeel_koopwoningen", "koopwoningen"),
-                ("aandeel_corporatiewoningen", "woningen van een corporatie"),
+                ("aandeel_eenpersoonshuishoudens", tr("eenpersoonshuishoudens")),
+                ("aandeel_koopwoningen", tr("koopwoningen")),
+                ("aandeel_corporatiewoningen", tr("woningen van een corporatie")),
             ],
         ),
     ]
 
 
-def _listing(profile: Profile, start: str, wanted: list[tuple[str, str]]) -> Sentence:
+def _listing(profile: Profile, wanted: list[tuple[str, str]]) -> Sentence:
     found = [(profile.figures[name], label) for name, label in wanted if name in profile.figures]
     shown = [(figure, label) for figure, label in found if figure.present]
     if not shown:
-        return Sentence(("Hoeveel mensen en huishoudens er zijn, staat niet in de bronnen.",))
-    parts: list[str | Number] = [f"{start} zijn er "]
+        return Sentence((tr("Hoeveel mensen en huishoudens er zijn, staat niet in de bronnen."),))
+    parts: list[str | Number] = [tr("In {place} zijn er ", place=noun(profile.area))]
     for position, (figure, label) in enumerate(shown):
         parts += [_joint(position, len(shown)), Number(figure.cell, figure.indicator), f" {label}"]
     return Sentence((*parts, f" ({_years(figure for figure, _ in shown)})."))
 
 
-def _shares(profile: Profile, start: str, wanted: list[tuple[str, str]]) -> Sentence:
+def _shares(profile: Profile, wanted: list[tuple[str, str]]) -> Sentence:
     found = [(profile.figures[name], label) for name, label in wanted if name in profile.figures]
     shown = [(figure, label) for figure, label in found if figure.present]
     if not shown:
-        return Sentence((f"Over {' en '.join(label for _, label in wanted)} staan hier geen gegevens.",))
-    parts: list[str | Number] = [f"{start} "]
+        names = tr(" en ").join(label for _, label in wanted)
+        return Sentence((tr("Over {names} staan hier geen gegevens.", names=names),))
+    parts: list[str | Number] = [tr("In {place} is het aandeel ", place=noun(profile.area))]
     for position, (figure, label) in enumerate(shown):
-        parts += [_joint(position, len(shown)), f"{label} ", Number(figure.cell, figure.indicator), f" ({figure.cell.year}"]
-        near = figure.nearest
-        parts += [f"; in {definite(near.area)} ", Number(near.cell, figure.indicator), ")"] if near else [")"]
+        own, near = Number(figure.cell, figure.indicator), figure.nearest
+        parts += [_joint(position, len(shown)), *filled(SHARE, label=label, number=own, year=str(figure.cell.year))]
+        if near:
+            beside = Number(near.cell, figure.indicator)
+            parts += filled("; in {area} {number})", area=definite(near.area), number=beside)
+        else:
+            parts.append(")")
     return Sentence((*parts, "."))
+
+
+SHARE = noted("{label} {number} ({year}")
 
 
 def _joint(position: int, count: int) -> str:
     if position == 0:
         return ""
-    return " en " if position == count - 1 else ", "
+    return tr(" en ") if position == count - 1 else ", "
 
 
 def _years(figures: Iterable[Figure]) -> str:
-    return " en ".join(str(year) for year in sorted({figure.cell.year for figure in figures if figure.cell.year}))
+    return tr(" en ").join(str(year) for year in sorted({figure.cell.year for figure in figures if figure.cell.year}))
 
 
 def cover_points(profile: Profile) -> tuple[list[Point], list[Point]]:
@@ -234,25 +247,22 @@ def _one_per_theme(figures: Iterable[Figure]) -> list[Figure]:
 
 def _point(profile: Profile, figure: Figure) -> Point:
     indicator, near = figure.indicator, figure.nearest
-    quantity = QUANTITIES.get(indicator.eenheid, "het aantal")
-    start: list[str | Number] = [
-        f"In {noun(profile.area)} is {quantity} ",
-        Number(figure.cell, indicator),
-        f" ({_label(figure)}).",
-    ]
+    quantity = QUANTITIES.get(indicator.eenheid) or tr("het aantal")
+    own = Number(figure.cell, indicator)
+    place, label = noun(profile.area), _label(figure)
+    start = filled("In {place} is {quantity} {number} ({label}).", place=place, quantity=quantity, number=own, label=label)
     if near is not None and near.relation is not None:
         number = Number(near.cell, indicator)
         if near.relation == "niet_toetsbaar":
-            start += [f" In {definite(near.area)}: ", number, ". Of dit echt verschilt is niet te toetsen."]
+            untested = noted(" In {area}: {number}. Of dit echt verschilt is niet te toetsen.")
+            start += filled(untested, area=definite(near.area), number=number)
         else:
-            start += [
-                f" Dat is {relation_words(near.relation, indicator)} in {definite(near.area)} (".replace("van in", "van"),
-                number,
-                ").",
-            ]
+            same = near.relation == "gelijk"
+            found = noted(" Dat is {relation} {area} ({number}).") if same else noted(" Dat is {relation} in {area} ({number}).")
+            start += filled(found, relation=relation_words(near.relation, indicator), area=definite(near.area), number=number)
     country = next((c for c in figure.comparisons if c.area.kind == "land" and c.cell.value is not None), None)
     if country is not None and country is not near:
-        start += [" In Nederland: ", Number(country.cell, indicator), "."]
+        start += filled(" In Nederland: {number}.", number=Number(country.cell, indicator))
     finding = f": {relation_words(near.relation, indicator).split()[0]}" if near and near.relation in ("hoger", "lager") else ""
     return Point(f"{indicator.titel}{finding}", KINDS[indicator.soort], Sentence(tuple(start)))
 
@@ -266,28 +276,34 @@ def outcome_text(profile: Profile) -> list[str]:
     """The outcome of the decision rule in words, with how stable it is and what that does not mean."""
     outcome = profile.outcome
     if outcome is None:
-        return ["De beslisregel is voor dit gebied niet toegepast."]
+        return [tr("De beslisregel is voor dit gebied niet toegepast.")]
     sure: list[str] = []
     if outcome.stability is not None:
-        share = f"{whole_percent(outcome.stability)} van de scenario's"
+        share = whole_percent(outcome.stability)
         held = outcome.outcome in ("bespreken", "grensgeval")
         sure = [
-            f"Dit gebied hoort in {share} bij de kopgroep." if held else f"In {share} geeft de regel wel een signaal.",
-            STABILITY,
+            tr("Dit gebied hoort in {share} van de scenario's bij de kopgroep.", share=share)
+            if held
+            else tr("In {share} van de scenario's geeft de regel wel een signaal.", share=share),
+            tr(STABILITY),
         ]
-    return [OUTCOMES[outcome.outcome], *sure, "Dit is een signaal, geen oordeel."]
+    return [OUTCOMES[outcome.outcome], *sure, tr("Dit is een signaal, geen oordeel.")]
 
 
 def unknowns(profile: Profile) -> list[Note]:
     """What this page does not know: gaps, untested boundaries, old, incomplete, provisional and unreliable figures."""
     figures = list(profile.figures.values())
     present = [figure for figure in figures if figure.present]
-    notes = [Note("Hierover bestaat geen open cijfer", "", tuple(map(_first_sentence, _without_figure(profile.themes.values()))))]
+    gaps = tuple(map(_first_sentence, _without_figure(profile.themes.values())))
+    notes = [Note(tr("Hierover bestaat geen open cijfer"), "", gaps)]
     if profile.small:
         notes.append(
             Note(
-                SMALL,
-                f"Hier wonen minder dan {UNIVERSE} mensen, of het aantal is onbekend. Kijk daarom ook naar het gebied eromheen.",
+                tr(SMALL),
+                tr(
+                    "Hier wonen minder dan {people} mensen, of het aantal is onbekend. Kijk daarom ook naar het gebied eromheen.",
+                    people=UNIVERSE,
+                ),
             )
         )
     notes += _missing(figures)
@@ -296,21 +312,21 @@ def unknowns(profile: Profile) -> list[Note]:
         lone = [f for f in present if any(c.area == country and c.cell.value is None for c in f.comparisons)]
         notes.append(
             Note(
-                f"Geen vergelijking met {country.name}",
-                "Van deze cijfers is in dat jaar geen landelijk cijfer geleverd.",
+                tr("Geen vergelijking met {area}", area=tr(country.name)),
+                tr("Van deze cijfers is in dat jaar geen landelijk cijfer geleverd."),
                 _titles(lone),
             )
         )
-    return [note for note in notes if note.items or note.title in (SMALL, CAVEATED)]
+    return [note for note in notes if note.items or note.title in (tr(SMALL), tr(CAVEATED))]
 
 
 def _missing(figures: list[Figure]) -> list[Note]:
     groups: defaultdict[tuple[str, str], list[Figure]] = defaultdict(list)
     for figure in figures:
         if not figure.present:
-            groups[STATES[figure.cell.status], figure.cell.reason or "geen reden bekend"].append(figure)
+            groups[STATES[figure.cell.status], figure.cell.reason or NO_REASON].append(figure)
     return [
-        Note(f"{state[:1].upper()}{state[1:]}", f"Reden: {plain_reason(reason)}.", _titles(chosen))
+        Note(f"{state[:1].upper()}{state[1:]}", tr("Reden: {reason}.", reason=plain_reason(reason)), _titles(chosen))
         for (state, reason), chosen in sorted(groups.items(), key=lambda item: item[0])
     ]
 
@@ -322,9 +338,10 @@ def _caveats(present: list[Figure], newest: int) -> list[Note]:
         groups[_caveats_of(figure, newest)].append(figure)
     groups.pop((), None)
     used = dict.fromkeys(name for names in groups for name in names)
-    explained = " ".join(f"{first_upper(name)}: {CAVEATS[name]}" for name in CAVEATS if name in used)
-    notes = [Note(CAVEATED, explained)] if groups else []
-    return [*notes, *(Note(first_upper(", ".join(names)), "", _titles(groups[names])) for names in sorted(groups))]
+    explained = " ".join(f"{first_upper(plain_reason(name))}: {CAVEATS[name]}" for name in CAVEATS if name in used)
+    notes = [Note(tr(CAVEATED), explained)] if groups else []
+    said = {names: first_upper(", ".join(map(plain_reason, names))) for names in groups}
+    return [*notes, *(Note(said[names], "", _titles(groups[names])) for names in sorted(groups))]
 
 
 def _caveats_of(figure: Figure, newest: int) -> tuple[str, ...]:
@@ -335,7 +352,7 @@ def _caveats_of(figure: Figure, newest: int) -> tuple[str, ...]:
         "voorlopig": cell.provisional,
         "grote marge": cell.reliable is False,
     }
-    return (*(name for name, holds in found.items() if holds), *([plain_reason(cell.reason)] if cell.reason else []))
+    return (*(name for name, holds in found.items() if holds), *([cell.reason.strip().rstrip(".")] if cell.reason else []))
 
 
 def _titles(figures: Iterable[Figure]) -> tuple[str, ...]:
@@ -347,20 +364,23 @@ def _titles(figures: Iterable[Figure]) -> tuple[str, ...]:
 def questions(profile: Profile) -> list[str]:
     """Questions for the table, from what stands out, what contradicts and what is missing; at most nine."""
     place = noun(profile.area)
-    found = [] if profile.texts.get("aanleiding") else ["Waar is het om begonnen? Wat willen mensen hier zelf?"]
-    found.append(f"Welke kracht van {place} staat hier nog niet op? Wie kan daar iets over vertellen?")
+    found = [] if profile.texts.get("aanleiding") else [tr("Waar is het om begonnen? Wat willen mensen hier zelf?")]
+    found.append(tr("Welke kracht van {place} staat hier nog niet op? Wie kan daar iets over vertellen?", place=place))
     for view in profile.themes.values():
         if view.signal and view.signal.level in ("aandacht", "sterk"):
-            found.append(f"{view.theme.titel}: het signaal vraagt aandacht. Herkent u dit in {place}, en wat ziet u zelf?")
+            asked = noted("{theme}: het signaal vraagt aandacht. Herkent u dit in {place}, en wat ziet u zelf?")
+            found.append(tr(asked, theme=view.theme.titel, place=place))
         elif view.signal and view.signal.level == "kracht":
-            found.append(f"{view.theme.titel}: hier ligt een kracht. Wat is er nodig om die vast te houden?")
+            asked = noted("{theme}: hier ligt een kracht. Wat is er nodig om die vast te houden?")
+            found.append(tr(asked, theme=view.theme.titel))
     found += _contradictions(profile)
     challenges = [view for view in profile.themes.values() if view.theme.uitdaging]
-    found += [f"{_first_sentence(line)} Wie aan tafel weet hier meer over?" for line in _without_figure(challenges)]
+    found += [tr("{line} Wie aan tafel weet hier meer over?", line=_first_sentence(line)) for line in _without_figure(challenges)]
     core = [f for f in profile.figures.values() if f.indicator.rol == "kern" and not f.present]
     if core:
-        found.append(f"Er ontbreken cijfers, zoals: {lower_first(core[0].indicator.titel)}. Wie heeft hier kennis over?")
-    return [*found[:8], "Wat weten bewoners en professionals dat geen enkel cijfer laat zien?"]
+        title = lower_first(core[0].indicator.titel)
+        found.append(tr("Er ontbreken cijfers, zoals: {title}. Wie heeft hier kennis over?", title=title))
+    return [*found[:8], tr("Wat weten bewoners en professionals dat geen enkel cijfer laat zien?")]
 
 
 def _without_figure(views: Iterable[ThemeView]) -> list[str]:
@@ -379,6 +399,7 @@ def _contradictions(profile: Profile) -> list[str]:
         good = next((figure for figure in own if figure.favourable is True), None)
         bad = next((figure for figure in own if figure.favourable is False), None)
         if good and bad:
-            pair = f"{lower_first(good.indicator.titel)} en {lower_first(bad.indicator.titel)}"
-            found.append(f"{view.theme.titel}: de cijfers over {pair} wijzen niet dezelfde kant op. Hoe kijkt u daarnaar?")
+            asked = noted("{theme}: de cijfers over {one} en {other} wijzen niet dezelfde kant op. Hoe kijkt u daarnaar?")
+            one, other = lower_first(good.indicator.titel), lower_first(bad.indicator.titel)
+            found.append(tr(asked, theme=view.theme.titel, one=one, other=other))
     return found

@@ -10,16 +10,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from beeld.profiles import wording
+from beeld.profiles.language import Words, tr
 from beeld.profiles.model import Cell, Change, Figure
 from beeld.sources.declarations import Source
 from beeld.transforms import gate
 
-WORDS = {
-    "stijgt": "stijgt",
-    "daalt": "daalt",
-    "geen_aantoonbare_verandering": "geen aantoonbare verandering",
-    "niet_toetsbaar": "niet te toetsen",
-}
+WORDS = Words(
+    {
+        "stijgt": "stijgt",
+        "daalt": "daalt",
+        "geen_aantoonbare_verandering": "geen aantoonbare verandering",
+        "niet_toetsbaar": "niet te toetsen",
+    }
+)
 FALSE_ALARMS = {"twee jaren": 0.05, "vijf jaren": 0.002}
 """Share of the tests that find a change where there is none, by the first words of their reason."""
 
@@ -93,7 +96,7 @@ def timeline(figures: Sequence[Figure], changes: Mapping[str, Sequence[Change]],
 
 def _line(figure: Figure, changes: Sequence[Change]) -> Line:
     tests = tuple(change for change in changes if change.outcome != "niet_toetsbaar")
-    untested = "" if tests else "niet te toetsen" if changes else "niet getoetst"
+    untested = "" if tests else tr("niet te toetsen") if changes else tr("niet getoetst")
     cells = {cell.year: cell for cell in figure.history if cell.year is not None}
     return Line(figure, wording.unit_name(figure.indicator), cells, tests, untested)
 
@@ -102,14 +105,17 @@ def _tested(changes: Iterable[Change]) -> str:
     """How many tests were done, how many found a change, and how many would by chance alone."""
     tests = [change for change in changes if change.outcome != "niet_toetsbaar"]
     if not tests:
-        return "Van dit gebied is geen enkele verandering te toetsen."
+        return tr("Van dit gebied is geen enkele verandering te toetsen.")
     chance = sum(FALSE_ALARMS[change.reason.split(":")[0]] for change in tests)
     moved = sum(change.outcome in ("stijgt", "daalt") for change in tests)
-    done = "is 1 toets" if len(tests) == 1 else f"zijn {len(tests)} toetsen"
-    named = "geen enkele wijst" if moved == 0 else "1 wijst" if moved == 1 else f"{moved} wijzen"
-    return (
-        f"Hier {done} gedaan; {named} een verandering aan. Ook als er niets veranderde, zou dat door toeval bij ongeveer "
-        f"{wording.dutch(chance, 1)} toetsen gebeuren."
+    done = tr("is 1 toets") if len(tests) == 1 else tr("zijn {count} toetsen", count=len(tests))
+    several = tr("geen enkele wijst") if moved == 0 else tr("{count} wijzen", count=moved)
+    return tr(
+        "Hier {done} gedaan; {named} een verandering aan. Ook als er niets veranderde, zou dat door toeval bij ongeveer "
+        "{chance} toetsen gebeuren.",
+        done=done,
+        named=tr("1 wijst") if moved == 1 else several,
+        chance=wording.numeral(chance, 1),
     )
 
 

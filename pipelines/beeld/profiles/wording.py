@@ -1,11 +1,13 @@
-"""How figures and areas are written in Dutch: numbers, units, states, kinds and names."""
+"""How figures and areas are written: numbers, units, states, kinds and names, in the language that is spoken."""
 
 from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 
+from beeld.profiles.language import Words, spoken, tr
 from beeld.profiles.model import Area, Cell
+from beeld.profiles.stored import stored
 from beeld.transforms.catalog import Indicator
 
 NBSP = "\u00a0"
@@ -13,40 +15,64 @@ EXACT = 1e15
 """From here on a double has no decimals that are sure."""
 UNTESTED = "grens niet getoetst"
 
-NOUNS = {
-    "buurt": "deze buurt",
-    "wijk": "deze wijk",
-    "gemeente": "deze gemeente",
-    "samengesteld": "dit gebied",
-    "land": "Nederland",
-}
-KINDS = {
-    "telling": "geteld",
-    "registratie": "registratie",
-    "steekproef": "steekproef",
-    "modelschatting": "modelschatting",
-    "afstand": "berekende afstand",
-    "score": "score",
-}
-STATES = {
-    "onbekend": "geen gegevens",
-    "niet_geleverd": "geen gegevens",
-    "geheim": "afgeschermd",
-    "te_klein": "afgeschermd",
-    "geen_noemer": "n.v.t.",
-    "niet_van_toepassing": "n.v.t.",
-}
-RELATIONS = {
-    "hoger": "hoger dan",
-    "lager": "lager dan",
-    "gelijk": "niet aantoonbaar verschillend van",
-    "niet_toetsbaar": "niet te toetsen: verschil met",
-}
-FURTHER = {"hoger": "groter dan", "lager": "kleiner dan"}
+NOUNS = Words(
+    {
+        "buurt": "deze buurt",
+        "wijk": "deze wijk",
+        "gemeente": "deze gemeente",
+        "samengesteld": "dit gebied",
+        "land": "Nederland",
+    }
+)
+KINDS = Words(
+    {
+        "telling": "geteld",
+        "registratie": "registratie",
+        "steekproef": "steekproef",
+        "modelschatting": "modelschatting",
+        "afstand": "berekende afstand",
+        "score": "score",
+    }
+)
+STATES = Words(
+    {
+        "onbekend": "geen gegevens",
+        "niet_geleverd": "geen gegevens",
+        "geheim": "afgeschermd",
+        "te_klein": "afgeschermd",
+        "geen_noemer": "n.v.t.",
+        "niet_van_toepassing": "n.v.t.",
+    }
+)
+STATUSES = Words(
+    {
+        "onbekend": "onbekend",
+        "niet_geleverd": "niet geleverd",
+        "geheim": "geheim",
+        "te_klein": "te klein",
+        "geen_noemer": "geen noemer",
+        "niet_van_toepassing": "niet van toepassing",
+        "ok": "ok",
+    }
+)
+RELATIONS = Words(
+    {
+        "hoger": "hoger dan",
+        "lager": "lager dan",
+        "gelijk": "niet aantoonbaar verschillend van",
+        "niet_toetsbaar": "niet te toetsen: verschil met",
+    }
+)
+FURTHER = Words({"hoger": "groter dan", "lager": "kleiner dan"})
 """The same for a distance."""
-PLURALS = {"buurt": "buurten", "wijk": "wijken", "gemeente": "gemeenten", "samengesteld": "gebieden", "land": "landen"}
-CERTAINTIES = {"stevig": "stevig", "onzeker": "onzeker"}
-LEVELS = {"geen": "geen signaal", "aandacht": "vraagt aandacht", "sterk": "sterk signaal", "kracht": "kracht"}
+PLURALS = Words({"buurt": "buurten", "wijk": "wijken", "gemeente": "gemeenten", "samengesteld": "gebieden", "land": "landen"})
+SINGULARS = Words({"buurt": "buurt", "wijk": "wijk", "gemeente": "gemeente", "samengesteld": "gebied", "land": "land"})
+OTHERS = Words(
+    {"buurt": "de buurt", "wijk": "de wijk", "gemeente": "de gemeente", "samengesteld": "de samengesteld", "land": "Nederland"}
+)
+CERTAINTIES = Words({"stevig": "stevig", "onzeker": "onzeker"})
+LEVELS = Words({"geen": "geen signaal", "aandacht": "vraagt aandacht", "sterk": "sterk signaal", "kracht": "kracht"})
+UNITS = Words({"x 1 000 euro": "duizend euro", "klasse 1-5": "klasse van 1 tot en met 5"})
 
 
 @lru_cache(maxsize=65_536)
@@ -60,36 +86,41 @@ def rounded(value: float, decimals: int) -> float:
     return float(Decimal(f"{value:.15g}").quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)) + 0.0
 
 
-def dutch(value: float, decimals: int) -> str:
-    """The number as it is written in Dutch: a point between thousands, a comma before decimals, never "-0"."""
-    return f"{rounded(value, decimals):,.{decimals}f}".replace(",", "#").replace(".", ",").replace("#", ".")
+def numeral(value: float, decimals: int) -> str:
+    """The number as it is written: 1.234,5 in Dutch, 1,234.5 in English, never "-0"."""
+    text, said = f"{rounded(value, decimals):,.{decimals}f}", spoken()
+    return text if said.decimal == "." else text.replace(",", "#").replace(".", said.decimal).replace("#", said.thousands)
+
+
+def percent(number: str) -> str:
+    """A number with the percent sign: 12,3 %, or 12.3%."""
+    return f"{number}{spoken().percent}%"
 
 
 def whole_percent(share: float) -> str:
     """A share of draws in whole percents, rounded down: what is below a bound is never printed as that bound."""
-    return f"{int(100 * share + 1e-9)}{NBSP}%"
+    return percent(str(int(100 * share + 1e-9)))
 
 
 def plain_units(text: str) -> str:
-    """`text` with 1 000 written as 1.000."""
-    return text.replace("1 000", "1.000").replace(" km²", f"{NBSP}km²")
+    """`text` with 1 000 written as 1.000, or 1,000."""
+    return text.replace("1 000", numeral(1000, 0)).replace(" km²", f"{NBSP}km²")
 
 
 def unit_name(indicator: Indicator) -> str:
     """The unit in words, for the head of a row."""
-    names = {"x 1 000 euro": "duizend euro", "klasse 1-5": "klasse van 1 tot en met 5"}
-    return names.get(indicator.eenheid, plain_units(indicator.eenheid))
+    return UNITS.get(indicator.eenheid) or plain_units(tr(indicator.eenheid))
 
 
 def show_value(value: float, indicator: Indicator, *, unit: bool) -> str:
     """A value with the decimals of the catalogue; with `unit` also its unit."""
-    number = dutch(value, indicator.decimalen)
+    number = numeral(value, indicator.decimalen)
     if indicator.eenheid == "procent":
-        return f"{number}{NBSP}%"
+        return percent(number)
     if not unit or indicator.eenheid == "aantal":
         return number
     if indicator.eenheid == "klasse 1-5":
-        return f"klasse{NBSP}{number}"
+        return tr("klasse\u00a0{number}", number=number)
     return f"{number} {unit_name(indicator)}".replace(" ", NBSP, 1)
 
 
@@ -102,9 +133,19 @@ def show_interval(cell: Cell, indicator: Indicator, *, assumed: bool) -> str | N
     """The 95 percent interval in words; an interval that the source does not give is called assumed."""
     if cell.value is None or cell.lower is None or cell.upper is None or cell.lower == cell.upper:
         return None
-    low, high = (dutch(bound, indicator.decimalen) for bound in (cell.lower, cell.upper))
-    name = "aangenomen marge" if assumed else "marge"
-    return f"{name} {low}{NBSP}tot{NBSP}{high}"
+    low, high = (numeral(bound, indicator.decimalen) for bound in (cell.lower, cell.upper))
+    return margin_words(low, high, assumed=assumed)
+
+
+def margin_words(low: str, high: str, *, assumed: bool) -> str:
+    """A margin in words; one that the source does not give is called assumed."""
+    name = tr("aangenomen marge") if assumed else tr("marge")
+    return tr("{name} {low}\u00a0tot\u00a0{high}", name=name, low=low, high=high)
+
+
+def status(name: str) -> str:
+    """A status of a figure: in Dutch as the release has it, elsewhere in words."""
+    return name if spoken().code == "nl" or not name else STATUSES[name]
 
 
 def noun(area: Area) -> str:
@@ -114,12 +155,12 @@ def noun(area: Area) -> str:
 
 def definite(area: Area) -> str:
     """How a text refers to another area: de wijk, de gemeente, Nederland."""
-    return "Nederland" if area.kind == "land" else f"de {area.kind}"
+    return OTHERS[area.kind]
 
 
 def relation_words(relation: str, indicator: Indicator) -> str:
     """How a difference is named: a share is higher, a distance is larger; the name of the other area follows."""
-    return FURTHER.get(relation, RELATIONS[relation]) if indicator.eenheid == "km" else RELATIONS[relation]
+    return FURTHER[relation] if indicator.eenheid == "km" and relation in FURTHER else RELATIONS[relation]
 
 
 def lower_first(title: str) -> str:
@@ -128,8 +169,8 @@ def lower_first(title: str) -> str:
 
 
 def plain_reason(reason: str) -> str:
-    """A reason without a closing point, with thousands written in Dutch."""
-    return plain_units(reason.strip().rstrip("."))
+    """A reason of the release without a closing point, in the language that is spoken."""
+    return plain_units(stored(reason.strip().rstrip(".")))
 
 
 def first_upper(words: str) -> str:

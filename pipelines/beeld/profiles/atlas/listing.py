@@ -8,14 +8,15 @@ from typing import Any
 
 import duckdb
 
+from beeld.profiles.language import noted, tr
 from beeld.profiles.lenses import Chapter, Lens
 from beeld.profiles.lines import DIRECTIONS
-from beeld.profiles.wording import KINDS, dutch, plain_units, show_value, unit_name
+from beeld.profiles.wording import KINDS, numeral, plain_units, show_value, unit_name
 from beeld.transforms.catalog import Catalog
 
 THEME = "thema-"
 """Before the id of a theme, so that a theme score never gets the name of a figure."""
-SCORE_UNIT = "score van 0 tot 1"
+SCORE_UNIT = noted("score van 0 tot 1")
 
 
 @dataclass(frozen=True)
@@ -68,20 +69,22 @@ def subject(choice: Choice, catalog: Catalog) -> dict[str, Any]:
     if choice.theme is not None:
         theme = catalog.themes[choice.theme]
         names = catalog.core(choice.theme)
+        one = noted("Themascore uit {count} cijfer, van 0 tot 1. Hoger is {means}.")
+        more = noted("Themascore uit {count} cijfers, van 0 tot 1. Hoger is {means}.")
+        means = tr("meer kracht") if theme.kracht else tr("meer zorg")
         return {
             "title": theme.titel,
-            "text": f"Themascore uit {len(names)} {'cijfer' if len(names) == 1 else 'cijfers'}, "
-            f"van 0 tot 1. Hoger is {'meer kracht' if theme.kracht else 'meer zorg'}.",
-            "unit": SCORE_UNIT,
+            "text": tr(one if len(names) == 1 else more, count=len(names), means=means),
+            "unit": tr(SCORE_UNIT),
             "before": "",
             "after": "",
-            "direction": f"hoger is {'meer kracht' if theme.kracht else 'meer zorg'}",
+            "direction": tr("hoger is meer kracht") if theme.kracht else tr("hoger is meer zorg"),
             "kind": KINDS["score"],
             "modelled": False,
             "theme": True,
         }
     indicator = catalog.indicators[choice.key]
-    before, _, after = show_value(1.0, indicator, unit=True).partition(dutch(1.0, indicator.decimalen))
+    before, _, after = show_value(1.0, indicator, unit=True).partition(numeral(1.0, indicator.decimalen))
     return {
         "title": indicator.titel,
         "text": plain_units(indicator.uitleg),
@@ -101,7 +104,7 @@ def groups(lens: Lens, catalog: Catalog, present: Collection[str]) -> list[dict[
     The groups of all lenses hold the same subjects: a lens regroups and leaves nothing out.
     """
     found = [group for chapter in lens.hoofdstukken for group in _of_chapter(chapter, lens, catalog)]
-    found += [_of_theme("Overige thema's", theme, lens, catalog) for theme in lens.leftover(catalog)]
+    found += [_of_theme(tr("Overige thema's"), theme, lens, catalog) for theme in lens.leftover(catalog)]
     kept = [{**group, "subjects": [key for key in group["subjects"] if key in present]} for group in found]
     return [group for group in kept if group["subjects"]]
 

@@ -13,6 +13,7 @@ from beeld.profiles.atlas.files import bundles, copy_scripts, safe_json, write_t
 from beeld.profiles.atlas.listing import Choice, choices, groups, opening, subject
 from beeld.profiles.atlas.sheets import Reader
 from beeld.profiles.atlas.words import WORDS
+from beeld.profiles.language import tr
 from beeld.profiles.lenses import Lens
 from beeld.profiles.maps.figures import boundary_publisher
 from beeld.profiles.maps.outlines import Outlines, read_outlines
@@ -37,7 +38,7 @@ def write_atlas(con: duckdb.DuckDBPyConnection, site: Site, lenses: Sequence[Len
     written, places, periods = _write_sheets(folder, reader, listing)
     outlines = read_outlines(con, {area.code: area.gemeente or "" for area in areas})
     content = {
-        "words": WORDS,
+        "words": dict(WORDS),
         "release": site.data.release.id,
         "gemeenten": [[code, clean(name)] for code, name in gemeenten.items()],
         "subjects": {choice.key: subject(choice, site.data.catalog) for choice in listing},
@@ -52,14 +53,14 @@ def write_atlas(con: duckdb.DuckDBPyConnection, site: Site, lenses: Sequence[Len
             "edge": EDGE,
             "emptyFill": EMPTY_FILL,
             "emptyHatch": EMPTY_HATCH,
-            "empty": {state: list(look) for state, look in EMPTY.items()},
-            "unsure": [UNSURE, UNSURE_HATCH],
+            "empty": {state: [tr(words), hatch] for state, (words, hatch) in EMPTY.items()},
+            "unsure": [tr(UNSURE), UNSURE_HATCH],
         },
         "borders": _borders(con, areas),
     }
     written.append(write_text(folder / "gebieden.js", f"BeeldAtlas.addAreas({safe_json(_areas(areas, outlines, site))});\n"))
     page = templates.get_template("atlas.html").render(
-        site=site, release=site.data.release, root="../", words=WORDS, content=safe_json(content)
+        site=site, release=site.data.release, root="../", page="atlas/index.html", words=WORDS, content=safe_json(content)
     )
     written.append(write_text(folder / "index.html", page))
     return [*written, *copy_scripts(folder)]

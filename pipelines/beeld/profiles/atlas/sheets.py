@@ -15,6 +15,7 @@ import numpy as np
 
 from beeld.profiles.atlas.listing import Choice
 from beeld.profiles.atlas.words import WORDS
+from beeld.profiles.language import noted, tr
 from beeld.profiles.lines import badges
 from beeld.profiles.maps.classes import class_labels, classify, rounded
 from beeld.profiles.maps.figures import FLOOR, ORIGIN, STATES, Figures, Subject
@@ -23,7 +24,7 @@ from beeld.profiles.maps.table import subject_bounds
 from beeld.profiles.maps.text import clean, listed
 from beeld.profiles.reading import ReleaseData
 from beeld.profiles.wording import STATES as STATE_WORDS
-from beeld.profiles.wording import dutch, plain_reason
+from beeld.profiles.wording import numeral, plain_reason
 
 VALUES = """
 select w.gebiedscode, w.waarde, w.status, w.reden, w.ondergrens, w.bovengrens, w.voorlopig, w.betrouwbaar, w.bron_tabel
@@ -115,7 +116,7 @@ class Reader:
     def _no_score(self, code: str, kind: tuple[str, ...]) -> Shown:
         people = self.data.areas[code].inhabitants
         state: State = "te_weinig_inwoners" if people is not None and people < FLOOR else "geen_gegevens"
-        reason = EMPTY[state][0] if state == "te_weinig_inwoners" else "te weinig kerncijfers voor een score"
+        reason = tr(EMPTY[state][0] if state == "te_weinig_inwoners" else noted("te weinig kerncijfers voor een score"))
         return Shown(None, state, "onbekend", reason, None, None, kind, None)
 
     def _figures(self, national: Mapping[str, Sequence[float]], origin: Mapping[str, tuple[int, str]]) -> Figures:
@@ -178,17 +179,24 @@ def _kind(cell: Shown) -> tuple[str, str, str, tuple[str, ...]]:
 
 def _state_word(kind: tuple[str, str, str, tuple[str, ...]]) -> str:
     status, state = kind[0], kind[1]
-    return "" if status == "ok" else "geen score" if state == "te_weinig_inwoners" else STATE_WORDS[status]
+    return "" if status == "ok" else tr("geen score") if state == "te_weinig_inwoners" else STATE_WORDS[status]
 
 
 def _absent(kind: str) -> Shown:
     return Shown(
-        None, "geen_gegevens", "niet_geleverd", "deze tabel is niet geleverd", None, None, badges(kind, False, None, False), None
+        None,
+        "geen_gegevens",
+        "niet_geleverd",
+        tr("deze tabel is niet geleverd"),
+        None,
+        None,
+        badges(kind, False, None, False),
+        None,
     )
 
 
 def _margin_word(subject: Subject) -> str:
-    return WORDS["assumed_margin"] if subject.margin == "aangenomen marge" else WORDS["margin_word"]
+    return WORDS["assumed_margin"] if subject.margin == tr("aangenomen marge") else WORDS["margin_word"]
 
 
 def _bound(cell: Shown, bound: float | None) -> float | None:
@@ -200,7 +208,7 @@ def _joined(values: Sequence[float | None], decimals: int) -> str:
     """The numbers as printed, joined by `|`; empty where there are none at all."""
     if all(value is None for value in values):
         return ""
-    return "|".join("" if value is None else dutch(value, decimals) for value in values)
+    return "|".join("" if value is None else numeral(value, decimals) for value in values)
 
 
 def _classes(cells: Sequence[Shown], bounds: Sequence[Sequence[float]], decimals: int) -> str:

@@ -11,20 +11,21 @@ from dataclasses import dataclass
 import duckdb
 from matplotlib.patches import Rectangle
 
+from beeld.profiles.language import Words, noted, tr
 from beeld.profiles.maps.classes import class_bounds, classify
-from beeld.profiles.maps.describe import Spec, empty_entries, without_boundary
+from beeld.profiles.maps.describe import Spec, counted, empty_entries, without_boundary
 from beeld.profiles.maps.figures import Figures, Subject, read_figures
 from beeld.profiles.maps.lettering import wrap
 from beeld.profiles.maps.sheet import Legend, Sheet
 from beeld.profiles.maps.style import PAIR, PALE, SOFT, State, ink_on
 from beeld.profiles.maps.table import MapRow
-from beeld.profiles.maps.text import dutch
+from beeld.profiles.maps.text import numeral
 from beeld.transforms.catalog import Catalog
 
 SQUARE = 176.0
 """Room that the square takes in the legend, in points."""
 CELL_WIDTH, CELL_HEIGHT = 42.0, 26.0
-DARKER = {"zorg": "meer zorg", "kracht": "meer kracht"}
+DARKER = Words({"zorg": "meer zorg", "kracht": "meer kracht"})
 
 
 @dataclass(frozen=True)
@@ -117,39 +118,64 @@ def describe_pair(pair: Reading, place: str, source: str) -> Pair:
     counts = tuple(sum(row.klass == klass for row in drawn) for klass in range(9))
     scored = sum(counts)
     both = counts[8]
-    title = (
-        f"{first.name} naast {second.name[0].lower()}{second.name[1:]}: {both or 'geen'} van "
-        f"{'1 buurt' if scored == 1 else f'{scored} buurten'} in de hoogste landelijke klasse van beide"
+    title = tr(
+        "{one} naast {other}: {both} van {areas} in de hoogste landelijke klasse van beide",
+        one=first.name,
+        other=f"{second.name[0].lower()}{second.name[1:]}",
+        both=both or tr("geen"),
+        areas=counted(scored),
     )
-    axes = f"{first.name}: hoger = {DARKER[first.polarity]}", f"{second.name}: hoger = {DARKER[second.polarity]}"
+    axis = noted("{name}: hoger = {means}")
+    axes = (
+        tr(axis, name=first.name, means=DARKER[first.polarity]),
+        tr(axis, name=second.name, means=DARKER[second.polarity]),
+    )
     rows = tuple(MapRow(r.code, r.name, r.first, r.klass, r.state, None, r.drawn) for r in pair.rows)
     empties = empty_entries(rows)
-    names = ("laag", "midden", "hoog")
-    spoken = "; ".join(f"{names[k // 3]} en {names[k % 3]}: {count}" for k, count in enumerate(counts) if count)
+    names = (tr("laag"), tr("midden"), tr("hoog"))
+    cell = noted("{one} en {other}: {count}")
+    spoken = "; ".join(tr(cell, one=names[k // 3], other=names[k % 3], count=count) for k, count in enumerate(counts) if count)
     missing = "; ".join(text.replace("  (", ": ").rstrip(")") for _, _, text in empties)
-    rule = "Landelijke klassen: elk ongeveer een derde van de buurten in Nederland"
-    badge = "deels modelschatting" if first.badge or second.badge else ""
+    thirds = tr("elk ongeveer een derde van de buurten in Nederland")
+    badge = tr("deels modelschatting") if first.badge or second.badge else ""
     spec = Spec(
         key=pair.key,
         kind="pair",
         title=title,
-        subtitle=f"Buurten van {place}. Twee themascores van 0 tot 1; {first.shown.rpartition('; ')[2]} en "
-        f"{second.shown.rpartition('; ')[2].removeprefix('peiljaar ')}",
-        caption=f"{axes[0]}. {axes[1]}. {rule}. Twee scores naast elkaar; de kaart zegt niet dat het een door het ander komt. "
-        f"{without_boundary([row.name for row in pair.rows if not row.drawn])}".strip(),
-        alt=f"Kaart van de buurten van {place} met twee themascores. {title}. Aantal buurten, eerst {first.name} en dan "
-        f"{second.name}: {spoken or 'geen'}{'; ' + missing if missing else ''}.",
-        source=f"Bron: {joined(first.sources, second.sources)}; {source}",
+        subtitle=tr(
+            "Buurten van {area}. Twee themascores van 0 tot 1; peiljaar {first} en {second}",
+            area=place,
+            first=first.period,
+            second=second.period,
+        ),
+        caption=tr(
+            "{one}. {other}. Landelijke klassen: {thirds}. Twee scores naast elkaar; de kaart zegt niet dat het een door het"
+            " ander komt. {missing}",
+            one=axes[0],
+            other=axes[1],
+            thirds=thirds,
+            missing=without_boundary([row.name for row in pair.rows if not row.drawn]),
+        ).strip(),
+        alt=tr(
+            "Kaart van de buurten van {area} met twee themascores. {title}. Aantal buurten, eerst {one} en dan {other}:"
+            " {counts}.",
+            area=place,
+            title=title,
+            one=first.name,
+            other=second.name,
+            counts=f"{spoken or tr('geen')}{'; ' + missing if missing else ''}",
+        ),
+        source=tr("Bron: {sources}; {borders}", sources=joined(first.sources, second.sources), borders=source),
         legend=Legend(
             (badge,) if badge else (),
-            "Landelijke klassen",
-            (rule.partition(": ")[2], "cijfer in het vak: aantal buurten"),
+            tr("Landelijke klassen"),
+            (thirds, tr("cijfer in het vak: aantal buurten")),
             empties,
         ),
         colours=PAIR,
         rows=rows,
     )
-    bounds = tuple(dutch(bound, 2) for bound in pair.bounds[0]), tuple(dutch(bound, 2) for bound in pair.bounds[1])
+    bounds = tuple(numeral(bound, 2) for bound in pair.bounds[0]), tuple(numeral(bound, 2) for bound in pair.bounds[1])
     return Pair(spec, Square(axes, bounds, counts))
 
 

@@ -16,6 +16,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from shapely.geometry.base import BaseGeometry
 
+from beeld.profiles.language import tr
 from beeld.profiles.maps.bivariate import SQUARE, Square, describe_pair, draw_square, read_pairs
 from beeld.profiles.maps.describe import Spec, describe
 from beeld.profiles.maps.figures import Buurt, boundary_source, gemeente_name, read_figures
@@ -135,7 +136,7 @@ class Painter:
     def _key(self, left: float, top: float, columns: int, width: float) -> None:
         if not self.key:
             return
-        self.sheet.text(left, top + 9, "Nummers op de kaart", 9, bold=True, stays=True)
+        self.sheet.text(left, top + 9, tr("Nummers op de kaart"), 9, bold=True, stays=True)
         rows = -(-len(self.key) // columns)
         for index, (number, name) in enumerate(self.key):
             x = left + (index // rows) * (width + 4) / columns
@@ -186,7 +187,7 @@ class Painter:
 
 def sheet_legend(spec: Spec, example: bool) -> Legend:
     """The legend with, for the example, the warning on top."""
-    badges = ((EXAMPLE,) if example else ()) + spec.legend.badges
+    badges = ((tr(EXAMPLE),) if example else ()) + spec.legend.badges
     return Legend(badges, spec.legend.heading, spec.legend.lines, spec.legend.entries)
 
 

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from beeld.profiles.maps.text import dutch
+from beeld.profiles.language import tr
+from beeld.profiles.maps.text import numeral
 from beeld.profiles.wording import rounded
 
 
@@ -50,12 +51,12 @@ def classify(value: float, bounds: Sequence[float], decimals: int) -> int:
 
 
 def class_labels(bounds: Sequence[float], decimals: int) -> list[str]:
-    """The classes in words, with Dutch numbers."""
+    """The classes in words."""
     if not bounds:
-        return ["alle cijfers"]
-    texts = [dutch(bound, decimals) for bound in bounds]
-    between = [f"{low} tot {high}" for low, high in itertools.pairwise(texts)]
-    return [f"minder dan {texts[0]}", *between, f"{texts[-1]} of meer"]
+        return [tr("alle cijfers")]
+    texts = [numeral(bound, decimals) for bound in bounds]
+    between = [tr("{low} tot {high}", low=low, high=high) for low, high in itertools.pairwise(texts)]
+    return [tr("minder dan {number}", number=texts[0]), *between, tr("{number} of meer", number=texts[-1])]
 
 
 def _nice(value: float) -> float:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
+from beeld.profiles.language import noted, tr
 from beeld.profiles.maps.shapes import shape_from_wkb
 from beeld.profiles.maps.style import Polarity, State
 from beeld.profiles.maps.text import clean, listed
@@ -85,6 +86,8 @@ class Subject:
     kind: Literal["theme", "indicator"]
     name: str
     shown: str
+    period: str
+    """Its year, or the years of the figures that it is made of."""
     unit: str
     decimals: int
     polarity: Polarity
@@ -126,19 +129,21 @@ class Figures:
         theme = self.catalog.themes[key]
         modelled = [self.catalog.indicators[name].soort == "modelschatting" for name in names]
         years = listed([str(year) for year in sorted({self.origin[name][0] for name in names})])
-        means = "meer kracht" if theme.kracht else "meer zorg"
-        count = f"{len(names)} cijfer" + ("s" if len(names) != 1 else "")
+        means = tr("meer kracht") if theme.kracht else tr("meer zorg")
+        one = noted("Themascore van 0 tot 1 uit {count} cijfer; hoger = {means}; peiljaar {years}")
+        more = noted("Themascore van 0 tot 1 uit {count} cijfers; hoger = {means}; peiljaar {years}")
         return Subject(
             key=key,
             kind="theme",
             name=theme.titel,
-            shown=f"Themascore van 0 tot 1 uit {count}; hoger = {means}; peiljaar {years}",
-            unit="score van 0 tot 1",
+            shown=tr(one if len(names) == 1 else more, count=len(names), means=means, years=years),
+            period=years,
+            unit=tr("score van 0 tot 1"),
             decimals=2,
             polarity="kracht" if theme.kracht else "zorg",
-            badge="modelschatting" if all(modelled) else "deels modelschatting" if any(modelled) else "",
-            margin="ruime marge",
-            aside="" if theme.kracht or theme.uitdaging else " (meer zorg)",
+            badge=tr("modelschatting") if all(modelled) else tr("deels modelschatting") if any(modelled) else "",
+            margin=tr("ruime marge"),
+            aside="" if theme.kracht or theme.uitdaging else tr(" (meer zorg)"),
             sources=self.sources(names),
             national=self.national.get(f"thema {key}", NOTHING),
             cells={b.code: self.cells.get(f"thema {key}", {}).get(b.code) or _no_score(b) for b in self.buurten},
@@ -154,12 +159,18 @@ class Figures:
             key=key,
             kind="indicator",
             name=entry.titel,
-            shown=f"{plain_units(entry.uitleg.rstrip('.'))}; {unit_name(entry)}; peiljaar {self.origin[key][0]}",
+            shown=tr(
+                "{meaning}; {unit}; peiljaar {year}",
+                meaning=plain_units(entry.uitleg.rstrip(".")),
+                unit=unit_name(entry),
+                year=self.origin[key][0],
+            ),
+            period=str(self.origin[key][0]),
             unit=unit_name(entry),
             decimals=entry.decimalen,
             polarity=polarity[entry.richting],
-            badge="modelschatting" if entry.soort == "modelschatting" else "",
-            margin="aangenomen marge" if self._assumed(key) else "ruime marge",
+            badge=tr("modelschatting") if entry.soort == "modelschatting" else "",
+            margin=tr("aangenomen marge") if self._assumed(key) else tr("ruime marge"),
             aside="",
             sources=self.sources([key]),
             national=self.national.get(key, NOTHING),
@@ -249,7 +260,7 @@ def boundary_source(con: duckdb.DuckDBPyConnection, drawn: Sequence[Buurt]) -> s
     """Years and publisher of the boundaries of these buurten."""
     years = listed([str(year) for year in sorted({b.year for b in drawn if b.year})])
     publisher = boundary_publisher(con)
-    return f"grenzen {years}" + (f": {publisher}" if publisher else "")
+    return tr("grenzen {years}", years=years) + (f": {publisher}" if publisher else "")
 
 
 def gemeente_name(con: duckdb.DuckDBPyConnection, gemeentecode: str) -> str:

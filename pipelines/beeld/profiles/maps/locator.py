@@ -16,6 +16,7 @@ from matplotlib.path import Path as Outlines
 from shapely.geometry.base import BaseGeometry
 
 from beeld.errors import UsageError
+from beeld.profiles.language import Words, noted, tr
 from beeld.profiles.maps.figures import boundary_publisher
 from beeld.profiles.maps.labels import Outline, label_box, place_labels
 from beeld.profiles.maps.lettering import drawing, shorten, text_width, wrap
@@ -43,6 +44,19 @@ class Ground:
     years: frozenset[int]
 
 
+SIDES = Words(
+    {
+        "zuidwest": "het zuidwesten",
+        "zuid": "het zuiden",
+        "zuidoost": "het zuidoosten",
+        "west": "het westen",
+        "midden": "het midden",
+        "oost": "het oosten",
+        "noordwest": "het noordwesten",
+        "noord": "het noorden",
+        "noordoost": "het noordoosten",
+    }
+)
 _grounds: dict[tuple[object, ...], Ground] = {}
 """The last few grounds, by a fingerprint of everything that is drawn on them."""
 
@@ -98,12 +112,13 @@ def _locate(
     sheet.lines(sheet.margin, 27, wrap(title, sheet.width - 2 * sheet.margin, 13, True, 2), 13, bold=True)
     marked_year = frozenset({year}) if shape is not None and year else frozenset[int]()
     years = listed([str(one) for one in sorted(ground.years | marked_year)])
-    edges = f"Grenzen {years}." if years else "Er zijn geen grenzen beschikbaar."
-    source = f"{edges} Bron: {publisher}." if years and publisher else edges
+    edges = tr("Grenzen {years}.", years=years) if years else tr("Er zijn geen grenzen beschikbaar.")
+    source = tr("{edges} Bron: {publisher}.", edges=edges, publisher=publisher) if years and publisher else edges
     sheet.text(sheet.margin, sheet.height - 22, shorten(source, sheet.width - 2 * sheet.margin, 8.5), 8.5, colour=SOFT)
-    missing = "" if shape is not None or kind == "land" else f" Van {name} ontbreekt de grens; het gebied is niet aangegeven."
-    marked = "" if kind == "land" else missing or " Het gebied is donkerder en dik omlijnd."
-    alt = f"Kaart: {title}.{marked}"
+    without = noted(" Van {area} ontbreekt de grens; het gebied is niet aangegeven.")
+    missing = "" if shape is not None or kind == "land" else tr(without, area=name)
+    marked = "" if kind == "land" else missing or tr(" Het gebied is donkerder en dik omlijnd.")
+    alt = tr("Kaart: {title}.{marked}", title=title, marked=marked)
     key = f"ligging-{code}"
     svg, png = sheet.save(out, key, title, (HIGHLIGHT, EDGE), pixels=pixels)
     return MapPicture(key, "locator", title, alt, f"{edges}{missing}", svg, png)
@@ -112,19 +127,19 @@ def _locate(
 def whereabouts(name: str, kind: str, within: str, shape: BaseGeometry | None, whole: BaseGeometry) -> str:
     """Where the area lies, in words: by the third of the gemeente's bounding box that holds a point in the area."""
     if kind == "land":
-        return f"{name} en zijn gemeenten"
+        return tr("{area} en zijn gemeenten", area=name)
     if kind == "gemeente" or not within:
-        return f"{name} en omgeving"
+        return tr("{area} en omgeving", area=name)
     if shape is None or whole.is_empty:
-        return f"{name} in {within}"
+        return tr("{area} in {within}", area=name, within=within)
     if shape.area > whole.area / 2:
-        return f"{name} beslaat meer dan de helft van {within}"
+        return tr("{area} beslaat meer dan de helft van {within}", area=name, within=within)
     point = shapely.point_on_surface(shape)
     left, bottom, right, top = whole.bounds
     across = min(2, max(0, int(3 * (shapely.get_x(point) - left) / max(right - left, 1.0))))
     up = min(2, max(0, int(3 * (shapely.get_y(point) - bottom) / max(top - bottom, 1.0))))
-    side = ("zuid", "", "noord")[up] + ("west", "", "oost")[across]
-    return f"{name} ligt in het {side + 'en' if side else 'midden'} van {within}"
+    side = SIDES[("zuid", "", "noord")[up] + ("west", "", "oost")[across] or "midden"]
+    return tr("{area} ligt in {side} van {within}", area=name, side=side, within=within)
 
 
 def _from_buurten(

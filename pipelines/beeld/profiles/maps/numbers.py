@@ -7,16 +7,19 @@ from dataclasses import dataclass
 
 import duckdb
 
+from beeld.profiles.language import Words, tr
 from beeld.profiles.maps.bivariate import Reading, joined, read_pairs
 from beeld.profiles.maps.classes import class_labels
 from beeld.profiles.maps.figures import Buurt, Subject, gemeente_name, read_figures
 from beeld.profiles.maps.style import EMPTY, State
 from beeld.profiles.maps.table import Scale, subject_bounds, table_rows
-from beeld.profiles.maps.text import dutch
+from beeld.profiles.maps.text import numeral
 from beeld.profiles.maps.years import Series, YearRow, read_years
+from beeld.profiles.stored import stored
 from beeld.transforms.catalog import Catalog
 
-CLASSES: dict[Scale, str] = {"nl": "Landelijke klasse", "gemeente": "Klasse binnen de gemeente"}
+SCALES: tuple[Scale, ...] = ("nl", "gemeente")
+CLASSES = Words({"nl": "Landelijke klasse", "gemeente": "Klasse binnen de gemeente"})
 
 
 @dataclass(frozen=True)
@@ -78,16 +81,16 @@ def read_numbers(con: duckdb.DuckDBPyConnection, gemeentecode: str, catalog: Cat
 
 def _of_subject(subject: Subject, buurten: Sequence[Buurt]) -> NumberTable:
     """A theme or indicator with the class of each scale that has classes."""
-    bounds: dict[Scale, tuple[float, ...]] = {scale: subject_bounds(subject, scale) for scale in CLASSES}
-    scales: list[Scale] = [scale for scale in CLASSES if bounds[scale]]
+    bounds: dict[Scale, tuple[float, ...]] = {scale: subject_bounds(subject, scale) for scale in SCALES}
+    scales: list[Scale] = [scale for scale in SCALES if bounds[scale]]
     labels = {scale: class_labels(bounds[scale], subject.decimals) for scale in scales}
     by_scale = [table_rows(subject, buurten, bounds[scale]) for scale in scales]
-    year = _year(subject)
+    year = subject.period
     rows = [
         NumberRow(
             row.code,
             row.name,
-            (_number(row.value, row.state, subject, year, "onzeker cijfer" if row.reliable is False else ""),),
+            (_number(row.value, row.state, subject, year, tr("onzeker cijfer") if row.reliable is False else ""),),
             tuple(
                 "" if (klass := part[number].klass) is None else labels[scale][klass]
                 for scale, part in zip(scales, by_scale, strict=True)
@@ -109,7 +112,7 @@ def _of_pair(pair: Reading) -> NumberTable:
             row.code,
             row.name,
             tuple(
-                _number(v, part.cells[row.code][1], part, _year(part))
+                _number(v, part.cells[row.code][1], part, part.period)
                 for v, part in zip((row.first, row.second), parts, strict=True)
             ),
             drawn=row.drawn,
@@ -118,8 +121,8 @@ def _of_pair(pair: Reading) -> NumberTable:
     ]
     names, keys = tuple(part.name for part in parts), tuple(part.key for part in parts)
     source = joined(*(part.sources for part in parts))
-    title = f"{names[0]} naast {names[1]}"
-    return NumberTable(pair.key, title, "Twee themascores van 0 tot 1", source, names, keys, (), tuple(rows))
+    title = tr("{one} naast {other}", one=names[0], other=names[1])
+    return NumberTable(pair.key, title, tr("Twee themascores van 0 tot 1"), source, names, keys, (), tuple(rows))
 
 
 def _of_years(series: Series, buurten: Sequence[Buurt]) -> NumberTable:
@@ -135,20 +138,18 @@ def _of_years(series: Series, buurten: Sequence[Buurt]) -> NumberTable:
         for number, buurt in enumerate(buurten)
     ]
     years = tuple(str(year) for year in series.years)
-    shown, title = subject.shown.rpartition("; ")[0], f"{subject.name} door de jaren"
+    shown, title = subject.shown.rpartition("; ")[0], tr("{name} door de jaren", name=subject.name)
     key = f"{subject.key}-jaren"
     return NumberTable(key, title, shown, series.sources, years, (subject.key,) * len(years), (), tuple(rows))
 
 
 def _of_year(row: YearRow, subject: Subject, year: int) -> Number:
-    return _number(row.value, row.state, subject, str(year), row.note or ("onzeker cijfer" if row.reliable is False else ""))
-
-
-def _year(subject: Subject) -> str:
-    return subject.shown.rpartition("peiljaar ")[2]
+    return _number(
+        row.value, row.state, subject, str(year), stored(row.note) or (tr("onzeker cijfer") if row.reliable is False else "")
+    )
 
 
 def _number(value: float | None, state: State, subject: Subject, year: str, uncertain: str = "") -> Number:
     if value is None:
-        return Number(None, EMPTY[state if state != "ok" else "geen_gegevens"][0], year, state)
-    return Number(value, dutch(value, subject.decimals), year, "ok", uncertain)
+        return Number(None, tr(EMPTY[state if state != "ok" else "geen_gegevens"][0]), year, state)
+    return Number(value, numeral(value, subject.decimals), year, "ok", uncertain)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from beeld.profiles.language import tr
 from beeld.profiles.maps.style import EXAMPLE
 from beeld.profiles.maps.text import clean
 
@@ -26,4 +27,5 @@ class MapPicture:
 
 def edition(release_id: str, example: bool) -> str:
     """The last line inside every picture."""
-    return f"Editie {clean(release_id)}. Een signaal, geen oordeel." + (f" {EXAMPLE.capitalize()}." if example else "")
+    words = tr("Editie {id}. Een signaal, geen oordeel.", id=clean(release_id))
+    return words + (f" {tr(EXAMPLE).capitalize()}." if example else "")

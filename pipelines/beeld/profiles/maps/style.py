@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from typing import Literal
 
+from beeld.profiles.language import Words, noted
+
 Polarity = Literal["zorg", "ongunstig", "kracht", "gunstig", "neutraal"]
 State = Literal["ok", "geen_gegevens", "afgeschermd", "niet_van_toepassing", "te_weinig_inwoners", "sluit_niet_aan"]
 
@@ -20,28 +22,30 @@ PAIR = ("#d8d8de", "#a0c8c9", "#70b5b3", "#9c8bb9", "#697da2", "#386c8b", "#5547
 """Two themes of three classes, `3 * first + second`: purple with the first, green-blue with the second, ever darker."""
 
 RAMPS = {"zorg": CONCERN, "ongunstig": CONCERN, "kracht": STRENGTH, "gunstig": STRENGTH, "neutraal": NEUTRAL}
-POLARITY: dict[Polarity, str] = {
-    "zorg": "donkerder = meer zorg",
-    "ongunstig": "donkerder = hoger cijfer = meer zorg",
-    "kracht": "donkerder = meer kracht",
-    "gunstig": "donkerder = gunstiger",
-    "neutraal": "donkerder = hoger cijfer, niet goed of slecht",
-}
+POLARITY = Words(
+    {
+        "zorg": "donkerder = meer zorg",
+        "ongunstig": "donkerder = hoger cijfer = meer zorg",
+        "kracht": "donkerder = meer kracht",
+        "gunstig": "donkerder = gunstiger",
+        "neutraal": "donkerder = hoger cijfer, niet goed of slecht",
+    }
+)
 EMPTY_FILL = "#f3f3f3"
 EMPTY: dict[State, tuple[str, str]] = {
-    "geen_gegevens": ("geen gegevens", ""),
-    "afgeschermd": ("afgeschermd", "...."),
-    "niet_van_toepassing": ("n.v.t.", "xxx"),
-    "te_weinig_inwoners": ("minder dan 200 inwoners: geen score", "-----"),
-    "sluit_niet_aan": ("sluit niet aan op het gebied van nu", "+++"),
+    "geen_gegevens": (noted("geen gegevens"), ""),
+    "afgeschermd": (noted("afgeschermd"), "...."),
+    "niet_van_toepassing": (noted("n.v.t."), "xxx"),
+    "te_weinig_inwoners": (noted("minder dan 200 inwoners: geen score"), "-----"),
+    "sluit_niet_aan": (noted("sluit niet aan op het gebied van nu"), "+++"),
 }
-"""State -> legend text and the pattern on light grey."""
+"""State -> legend text (Dutch) and the pattern on light grey."""
 EMPTY_HATCH = "#b9b9b9"
 UNSURE_HATCH = "////"
 UNTESTED_HATCH = "\\\\\\\\"
 """Over a value of an older year of which the boundary was not tested, or that was made from other areas."""
-UNSURE = "gearceerd: onzeker cijfer"
-EXAMPLE = "voorbeeld: verzonnen cijfers"
+UNSURE = noted("gearceerd: onzeker cijfer")
+EXAMPLE = noted("voorbeeld: verzonnen cijfers")
 
 
 def ramp(polarity: Polarity, classes: int) -> list[str]:

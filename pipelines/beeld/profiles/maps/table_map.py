@@ -14,6 +14,8 @@ from matplotlib.collections import PathCollection
 from matplotlib.patches import Polygon, Rectangle
 from shapely.geometry.base import BaseGeometry
 
+from beeld.profiles.language import noted, tr
+from beeld.profiles.maps.describe import counted
 from beeld.profiles.maps.figures import FLOOR, Buurt, boundary_source, gemeente_name, read_buurten
 from beeld.profiles.maps.labels import place_labels
 from beeld.profiles.maps.lettering import drawing, shorten, text_width
@@ -25,14 +27,14 @@ from beeld.profiles.maps.style import EDGE, EMPTY_FILL, EXAMPLE, INK, PALE, SOFT
 
 A3_WIDTH, A3_HEIGHT = 1190.55, 841.89
 """A3 landscape in points: 420 by 297 mm."""
-QUESTION = "Wat valt op?"
-PROMPTS = ("Wat valt op?", "Wat herkent u?", "Wat ziet u anders?", "Wat weten we nog niet?")
+QUESTION = noted("Wat valt op?")
+PROMPTS = (QUESTION, noted("Wat herkent u?"), noted("Wat ziet u anders?"), noted("Wat weten we nog niet?"))
 MARGIN, TOP, MAP_WIDTH, MAP_HEIGHT = 34.0, 84.0, 800.0, 640.0
 SIDE, SIDE_WIDTH, LINE = 862.0, 294.0, 23.0
 SIZES = (12.0, 10.0, 8.5)
 MOST_KEYED = 60
 """Names in a key of two columns; more make three columns of smaller letters. Room to write is what remains."""
-SMALL = "minder dan 200 inwoners: geen score"
+SMALL = noted("minder dan 200 inwoners: geen score")
 
 
 def draw_table_map(
@@ -43,14 +45,15 @@ def draw_table_map(
     if not buurten:
         return None
     name = gemeente_name(con, gemeentecode)
-    title = f"{QUESTION} De buurten van {name}"
-    count = "1 buurt" if len(buurten) == 1 else f"{len(buurten)} buurten"
-    alt = f"Kaart op A3 van {name} met {count}, zonder cijfers, met lijnen om op te schrijven. De vraag is: {QUESTION}"
-    source = f"Bron: {boundary_source(con, buurten)}"
+    question, whose = tr(QUESTION), tr("De buurten van {area}", area=name)
+    title = f"{question} {whose}"
+    told = noted("Kaart op A3 van {area} met {areas}, zonder cijfers, met lijnen om op te schrijven. De vraag is: {question}")
+    alt = tr(told, area=name, areas=counted(len(buurten)), question=question)
+    source = tr("Bron: {source}", source=boundary_source(con, buurten))
     with drawing():
         sheet = Sheet(A3_HEIGHT, A3_WIDTH, MARGIN)
-        sheet.text(MARGIN, 44, QUESTION, 26, bold=True)
-        sheet.text(MARGIN, 66, shorten(f"De buurten van {name}", MAP_WIDTH, 14), 14, colour=SOFT)
+        sheet.text(MARGIN, 44, question, 26, bold=True)
+        sheet.text(MARGIN, 66, shorten(whose, MAP_WIDTH, 14), 14, colour=SOFT)
         key = _map(sheet, buurten)
         bottom = _legend(sheet, buurten, key, example)
         _writing(sheet, bottom)
@@ -94,16 +97,16 @@ def _small(buurt: Buurt) -> bool:
 def _legend(sheet: Sheet, buurten: Sequence[Buurt], key: Sequence[tuple[str, str]], example: bool) -> float:
     """What lines and shades mean, and the names of the numbers; the top of what comes next."""
     small = sum(_small(buurt) for buurt in buurten)
-    entries = [("#ffffff", "", "buurt"), *([(EMPTY_FILL, "", f"{SMALL}  ({small})")] if small else [])]
-    y = sheet.legend(SIDE, 34, SIDE_WIDTH, Legend((EXAMPLE,) if example else (), "Legenda", (), tuple(entries)))
-    for text, width in (("grens van een wijk", 1.8), ("grens van de gemeente", 3.2)):
+    entries = [("#ffffff", "", tr("buurt")), *([(EMPTY_FILL, "", f"{tr(SMALL)}  ({small})")] if small else [])]
+    y = sheet.legend(SIDE, 34, SIDE_WIDTH, Legend((tr(EXAMPLE),) if example else (), tr("Legenda"), (), tuple(entries)))
+    for text, width in ((tr("grens van een wijk"), 1.8), (tr("grens van de gemeente"), 3.2)):
         line = Polygon([(SIDE, y), (SIDE + 20, y)], closed=False, fill=False, edgecolor=SOFT, linewidth=width)
         sheet.add(line)
         sheet.text(SIDE + 27, y + 3, text, 9)
         y += 14
     if not key:
         return y + 4
-    sheet.text(SIDE, y + 12, "Nummers op de kaart", 9, bold=True)
+    sheet.text(SIDE, y + 12, tr("Nummers op de kaart"), 9, bold=True)
     columns, size, leading = (2, 7.5, 9.6) if len(key) <= MOST_KEYED else (3, 6.5, 7.5)
     rows = -(-len(key) // columns)
     for index, (number, name) in enumerate(key):
@@ -122,6 +125,6 @@ def _writing(sheet: Sheet, top: float) -> None:
     room = (bottom - top) / len(prompts)
     for number, prompt in enumerate(prompts):
         y = top + number * room
-        sheet.text(SIDE, y + 15, prompt, 12, bold=True, colour=INK)
+        sheet.text(SIDE, y + 15, tr(prompt), 12, bold=True, colour=INK)
         for line in range(int((room - 20) // LINE)):
             sheet.add(Rectangle((SIDE, y + 20 + (line + 1) * LINE - 2), SIDE_WIDTH, 0.6, facecolor=PALE, linewidth=0))

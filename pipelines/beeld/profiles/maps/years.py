@@ -17,6 +17,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.path import Path as Outlines
 from matplotlib.transforms import Affine2D
 
+from beeld.profiles.language import noted, tr
 from beeld.profiles.maps.classes import class_bounds, class_labels, classify, rounded
 from beeld.profiles.maps.describe import Spec, empty_entries, without_boundary
 from beeld.profiles.maps.figures import STATES, Buurt, Figures, Subject, read_figures
@@ -37,7 +38,8 @@ from beeld.profiles.maps.style import (
     ramp,
 )
 from beeld.profiles.maps.table import MapRow, pattern
-from beeld.profiles.maps.text import dutch, listed
+from beeld.profiles.maps.text import listed, numeral
+from beeld.profiles.stored import stored
 from beeld.transforms import gate
 from beeld.transforms.catalog import Catalog
 
@@ -136,9 +138,9 @@ def describe_years(series: Series, place: str, source: str) -> YearsSpec:
     everything = [row for rows in years.values() for row in rows if row.drawn]
     entries = [(colour, "", label) for colour, label in zip(colours, labels, strict=True)]
     notes = sorted({row.note for row in everything if row.note})
-    entries += [(colours[0], UNTESTED_HATCH, listed(notes))] if notes else []
+    entries += [(colours[0], UNTESTED_HATCH, listed([stored(note) for note in notes]))] if notes else []
     if any(row.reliable is False and row.value is not None and not row.note for row in everything):
-        entries.append((colours[0], UNSURE_HATCH, UNSURE))
+        entries.append((colours[0], UNSURE_HATCH, tr(UNSURE)))
     entries += [(colour, hatch, text.rpartition("  (")[0]) for colour, hatch, text in empty_entries(everything)]
     written = listed([str(year) for year in years])
     title = _headline(series)
@@ -149,12 +151,24 @@ def describe_years(series: Series, place: str, source: str) -> YearsSpec:
         key=f"{subject.key}-jaren",
         kind="years",
         title=title,
-        subtitle=f"Buurten van {place}, {written}. {subject.shown.rpartition('; ')[0]}",
-        caption=f"{subject.name}, {written}. Dezelfde landelijke klassen in elk jaar, {polarity}. "
-        f"Een verschil tussen jaren is hier niet getoetst: dat staat bij Verloop. {missing}".strip(),
-        alt=f"Kaarten van de buurten van {place}, een per jaar: {written}. {title}. Aantal buurten met een cijfer: {counts}.",
-        source=f"Bron: {series.sources}; {source}",
-        legend=Legend((), "Landelijke klassen", (subject.unit, "dezelfde klassen in elk jaar", polarity), tuple(entries)),
+        subtitle=tr("Buurten van {area}, {years}. {shown}", area=place, years=written, shown=subject.shown.rpartition("; ")[0]),
+        caption=tr(
+            "{name}, {years}. Dezelfde landelijke klassen in elk jaar, {polarity}. "
+            "Een verschil tussen jaren is hier niet getoetst: dat staat bij Verloop. {missing}",
+            name=subject.name,
+            years=written,
+            polarity=polarity,
+            missing=missing,
+        ).strip(),
+        alt=tr(
+            "Kaarten van de buurten van {area}, een per jaar: {years}. {title}. Aantal buurten met een cijfer: {counts}.",
+            area=place,
+            years=written,
+            title=title,
+            counts=counts,
+        ),
+        source=tr("Bron: {sources}; {borders}", sources=series.sources, borders=source),
+        legend=Legend((), tr("Landelijke klassen"), (subject.unit, tr("dezelfde klassen in elk jaar"), polarity), tuple(entries)),
         colours=tuple(colours),
         rows=(),
     )
@@ -168,13 +182,14 @@ def _headline(series: Series) -> str:
     values = {year: {row.code: row.value for row in years[year] if row.value is not None and row.drawn} for year in (first, last)}
     both = sorted(set(values[first]) & set(values[last]))
     if len(both) < 6:
-        return f"{subject.name}: cijfers van {listed([str(year) for year in years])} naast elkaar"
+        return tr("{name}: cijfers van {years} naast elkaar", name=subject.name, years=listed([str(year) for year in years]))
     spans: list[str] = []
     for year in (first, last):
         numbers = [rounded(values[year][code] or 0.0, subject.decimals) for code in both]
-        low, high = (dutch(float(q), subject.decimals) for q in np.quantile(numbers, [0.25, 0.75]))
-        spans.append(f"{low} en {high} {subject.unit} in {year}")
-    return f"{subject.name}: ongeveer de helft van {len(both)} buurten tussen {' en tussen '.join(spans)}"
+        low, high = (numeral(float(q), subject.decimals) for q in np.quantile(numbers, [0.25, 0.75]))
+        spans.append(tr("{low} en {high} {unit} in {year}", low=low, high=high, unit=subject.unit, year=year))
+    told = noted("{name}: ongeveer de helft van {count} buurten tussen {first} en tussen {last}")
+    return tr(told, name=subject.name, count=len(both), first=spans[0], last=spans[1])
 
 
 def draw_years(
@@ -193,7 +208,7 @@ def draw_years(
     paths = [place.path(shape) for shape in shapes]
     rows = -(-len(years.years) // columns)
     legend = Legend(
-        ((EXAMPLE,) if example else ()) + spec.legend.badges, spec.legend.heading, spec.legend.lines, spec.legend.entries
+        ((tr(EXAMPLE),) if example else ()) + spec.legend.badges, spec.legend.heading, spec.legend.lines, spec.legend.entries
     )
     bottom = max(TOP + rows * (height + 30), TOP - 18 + Sheet.legend_height(194, legend))
     sheet = Sheet(bottom + 84)
