@@ -27,7 +27,7 @@ LOCK := --universal --python-version 3.11 --fork-strategy fewest --generate-hash
 sync = $(BIN)/uv pip sync --quiet --require-hashes --python $(1)/bin/python $(2) \
 	|| $(1)/bin/python -m pip install --quiet --require-hashes -r $(2)
 
-.PHONY: help demo test check format docs nightly lock wheel-test clean
+.PHONY: help demo test check format docs messages nightly lock wheel-test clean
 
 help:
 	@grep -E '^#   ' Makefile | cut -c5-
@@ -48,6 +48,10 @@ check: $(VENV)/.ready
 format: $(VENV)/.ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Every text that a reader sees, into the catalogues of translations (docs/engineer.md#languages).
+messages: $(VENV)/.ready
+	$(BIN)/python -m tests.messages
 
 docs: $(VENV)/.ready
 	$(BIN)/python -m tests.docs.write

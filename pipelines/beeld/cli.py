@@ -127,7 +127,7 @@ def render(
     codes: Annotated[list[str] | None, typer.Argument(metavar="[CODE]...", help="Codes or exact names.")] = None,
     lens: Annotated[str, typer.Option(help="Perspective on the same figures.")] = "zoom-in",
     formats: Annotated[str, typer.Option("--format", help="Comma-separated: html, pdf, pptx, xlsx.")] = "html",
-    lang: Annotated[str | None, typer.Option(help="Language of the pages: nl. Without it that of beeld.toml.")] = None,
+    lang: Annotated[str | None, typer.Option(help="Comma-separated: nl, en. Without it that of beeld.toml.")] = None,
     pack: Annotated[Path | None, typer.Option(help="Folder for the result; default: beside the releases.")] = None,
 ) -> None:
     """Render pages from the current release; without codes everything that it covers."""

@@ -70,7 +70,8 @@ def render_gemeente(settings: Settings, gemeente: str, formats: Sequence[str], p
     with using(folder), scratches as scratch:
         fresh = Path(scratch) / "nieuw"
         chosen = tuple(formats) or formats_of(settings, all_areas=False)
-        render_current(settings, [gemeente], lens="zoom-in", formats=chosen, language="nl", out=fresh, progress=progress)
+        spoken = settings.language
+        render_current(settings, [gemeente], lens="zoom-in", formats=chosen, language=spoken, out=fresh, progress=progress)
         if current_id(settings) != release:
             raise UsageError(
                 f"another release than {release} became current while {gemeente} was rendered",

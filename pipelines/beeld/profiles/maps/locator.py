@@ -248,7 +248,7 @@ def _ground_sheet(
     sheet.compass(14, bottom + 30, 1 / place.scale, LOCATOR_WIDTH - 28)
     sheet.text(14, sheet.height - 11, shorten(last, LOCATOR_WIDTH - 28, 8.5), 8.5, colour=SOFT, stays=True)
     if example:
-        sheet.badge(14, bottom + 38, EXAMPLE, 9, stays=True)
+        sheet.badge(14, bottom + 38, tr(EXAMPLE), 9, stays=True)
     return Ground(sheet, place, whole, name, years)
 
 
