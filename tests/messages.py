@@ -11,6 +11,7 @@ import ast
 import io
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
@@ -112,7 +113,8 @@ def as_po(messages: Messages) -> bytes:
 
 
 def as_mo(messages: Messages) -> bytes:
-    """The compiled file."""
+    """The compiled file: the same catalogue gives the same bytes, whenever it is made."""
+    messages.creation_date = messages.revision_date = datetime(2000, 1, 1, tzinfo=UTC)
     target = io.BytesIO()
     write_mo(target, messages)
     return target.getvalue()

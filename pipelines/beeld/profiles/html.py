@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2.ext import Extension
 from markupsafe import Markup
 
 from beeld.profiles import editions, elements, list_words, method, svg, wording
@@ -45,6 +47,8 @@ class Script:
         return f"sha256-{base64.b64encode(hashlib.sha256(self.text.encode()).digest()).decode()}"
 
 
+CONSTANT = re.compile(r"""\{\{ tr\((["'])((?:(?!\1)[^\\])+)\1\) \}\}""")
+"""A message without values in a template."""
 PAGE_OF = noted('" van "')
 """Between the number of a printed page and how many there are, in the style sheet."""
 FOUND = (noted("Geen gebied gevonden."), noted("1 gebied gevonden."), noted(" gebieden gevonden."))
@@ -66,8 +70,21 @@ def figure_key(picture: Picture) -> str:
 
 def said(message: str, **values: object) -> Markup:
     """A message of a template, in the language that is spoken: it is HTML as it stands, its values are escaped."""
-    text = elements.safe(tr(message))
+    text = _message(message, spoken().code)
     return text.format(**values) if values else text
+
+
+@cache
+def _message(message: str, _language: str) -> Markup:
+    return elements.safe(tr(message))
+
+
+class Said(Extension):
+    """Puts a message without values into the template when it is compiled: there is an environment for each language."""
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+        """The source with `{{ tr('...') }}` said."""
+        return CONSTANT.sub(lambda found: tr(found[2]), source)
 
 
 def environment() -> Environment:
@@ -83,6 +100,7 @@ def _environment(_language: str) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=[Said],
     )
     shared: dict[str, Any] = {
         "number": elements.number,

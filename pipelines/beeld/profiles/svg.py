@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 
 from beeld.profiles.contents import Ages
 from beeld.profiles.elements import attributes, safe
-from beeld.profiles.language import noted, tr
+from beeld.profiles.language import noted, spoken, tr
 from beeld.profiles.model import Cell, Figure, Spread
 from beeld.profiles.wording import show
 
@@ -88,7 +88,7 @@ def _spreads(figure: Figure, gemeente_label: str) -> list[tuple[str, Spread]]:
 
 def _strip_row(y: int, label: str, spread: Spread, low: float, scale: float) -> str:
     x = [LEFT + (point - low) * scale for point in spread.points]
-    short = label if len(label) <= 14 else f"{label[:13]}…"
+    short = _short(label)
     parts = [f'<text x="{LEFT - 8}" y="{y + 4}">{escape(short)}</text>']
     if spread.ticks:
         parts.append(f'<path class="lijn" d="M{LEFT} {y}H{STRIP_WIDTH - 10}"/>')
@@ -99,6 +99,13 @@ def _strip_row(y: int, label: str, spread: Spread, low: float, scale: float) -> 
         parts.append(f'<path class="kern" d="M{_n(x[1])} {y - 6}H{_n(x[3])}v12H{_n(x[1])}z"/>')
         parts.append(f'<path class="midden" d="M{_n(x[2])} {y - 8}v16"/>')
     return "".join(parts)
+
+
+def _short(label: str) -> str:
+    """The label of a row, without an article and cut off where it has no room."""
+    for article in spoken().articles:
+        label = label.removeprefix(article)
+    return label if len(label) <= 14 else f"{label[:13]}…"
 
 
 def _where(value: float, spread: Spread, area_noun: str, kind_plural: str) -> str:
@@ -123,7 +130,7 @@ def interval_dots(rows: Sequence[tuple[str, Cell]], *, title: str) -> Markup:
     parts = [_head(STRIP_WIDTH, 20 * len(shown) + 4, title, tr("Punten met hun marge, per gebied op één schaal."), "punten")]
     for row, (label, cell, value) in enumerate(shown):
         y = 11 + 20 * row
-        short = label if len(label) <= 14 else f"{label[:13]}…"
+        short = _short(label)
         parts.append(f'<text x="{LEFT - 8}" y="{y + 4}">{escape(short)}</text>')
         if cell.lower is not None and cell.upper is not None:
             start, end = LEFT + (cell.lower - low) * scale, LEFT + (cell.upper - low) * scale

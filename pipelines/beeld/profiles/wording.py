@@ -88,8 +88,14 @@ def rounded(value: float, decimals: int) -> float:
 
 def numeral(value: float, decimals: int) -> str:
     """The number as it is written: 1.234,5 in Dutch, 1,234.5 in English, never "-0"."""
-    text, said = f"{rounded(value, decimals):,.{decimals}f}", spoken()
-    return text if said.decimal == "." else text.replace(",", "#").replace(".", said.decimal).replace("#", said.thousands)
+    said = spoken()
+    return _numeral(value, decimals, said.thousands, said.decimal)
+
+
+@lru_cache(maxsize=65_536)
+def _numeral(value: float, decimals: int, thousands: str, decimal: str) -> str:
+    text = f"{rounded(value, decimals):,.{decimals}f}"
+    return text if decimal == "." else text.replace(",", "#").replace(".", decimal).replace("#", thousands)
 
 
 def percent(number: str) -> str:
@@ -109,19 +115,29 @@ def plain_units(text: str) -> str:
 
 def unit_name(indicator: Indicator) -> str:
     """The unit in words, for the head of a row."""
-    return UNITS.get(indicator.eenheid) or plain_units(tr(indicator.eenheid))
+    return _unit(indicator.eenheid, spoken().code)
+
+
+@lru_cache(maxsize=256)
+def _unit(unit: str, _language: str) -> str:
+    return UNITS.get(unit) or plain_units(tr(unit))
 
 
 def show_value(value: float, indicator: Indicator, *, unit: bool) -> str:
     """A value with the decimals of the catalogue; with `unit` also its unit."""
-    number = numeral(value, indicator.decimalen)
-    if indicator.eenheid == "procent":
+    return _shown(value, indicator.decimalen, indicator.eenheid, unit, spoken().code)
+
+
+@lru_cache(maxsize=65_536)
+def _shown(value: float, decimals: int, unit: str, named: bool, language: str) -> str:
+    number = numeral(value, decimals)
+    if unit == "procent":
         return percent(number)
-    if not unit or indicator.eenheid == "aantal":
+    if not named or unit == "aantal":
         return number
-    if indicator.eenheid == "klasse 1-5":
+    if unit == "klasse 1-5":
         return tr("klasse\u00a0{number}", number=number)
-    return f"{number} {unit_name(indicator)}".replace(" ", NBSP, 1)
+    return f"{number} {_unit(unit, language)}".replace(" ", NBSP, 1)
 
 
 def show(cell: Cell, indicator: Indicator, *, unit: bool = False) -> str:

@@ -49,6 +49,8 @@ class Language:
     decimal: str
     percent: str
     """Between a number and the percent sign."""
+    articles: tuple[str, ...]
+    """What is left off a name where there is little room."""
     messages: gettext.NullTranslations
 
 
@@ -61,11 +63,12 @@ class Notation:
     thousands: str
     decimal: str
     percent: str
+    articles: tuple[str, ...] = ()
 
 
 NOTATIONS: Mapping[str, Notation] = {
     "nl": Notation("nl-NL", "Nederlands", ".", ",", "\u00a0"),
-    "en": Notation("en-GB", "English", ",", ".", ""),
+    "en": Notation("en-GB", "English", ",", ".", "", ("the ", "this ")),
 }
 """Code -> notation; another language is an entry here and a catalogue of messages."""
 
@@ -75,10 +78,11 @@ def language(code: str) -> Language:
     """The language of this code, with its messages; KeyError for one that does not exist."""
     notation = NOTATIONS[code]
     found = gettext.NullTranslations() if code == "nl" else gettext.translation(DOMAIN, LOCALE, [code])
-    return Language(code, notation.tag, notation.name, notation.thousands, notation.decimal, notation.percent, found)
+    return Language(code, **vars(notation), messages=found)
 
 
-_spoken: ContextVar[Language] = ContextVar("language", default=language("nl"))  # noqa: B039 - it is frozen
+DUTCH = language("nl")
+_spoken: ContextVar[Language] = ContextVar("language", default=DUTCH)
 
 
 def spoken() -> Language:
@@ -98,8 +102,10 @@ def speaking(code: str) -> Generator[Language]:
 
 def tr(message: str, **values: object) -> str:
     """The message in the language that is spoken, with its `{placeholders}` filled in."""
-    said = _spoken.get().messages.gettext(message) if message else ""  # the empty message is the header of a catalogue
-    return said.format(**values) if values else said
+    language = _spoken.get()
+    if language is not DUTCH and message:  # the empty message is the header of a catalogue
+        message = language.messages.gettext(message)
+    return message.format(**values) if values else message
 
 
 def noted(message: str) -> str:
@@ -114,7 +120,13 @@ class Words(Mapping[str, str]):
         self._texts = texts
 
     def __getitem__(self, key: str) -> str:
-        return tr(self._texts[key])
+        text = self._texts[key]
+        return text if _spoken.get() is DUTCH else tr(text)
+
+    def get(self, key: str, default: str | None = None) -> str | None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The text, or `default`: without the exception that a Mapping takes for it."""
+        text = self._texts.get(key)
+        return default if text is None else tr(text)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._texts)
