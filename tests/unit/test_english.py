@@ -325,7 +325,7 @@ def test_office_files_say_their_language_and_that_figures_are_invented(both: Pat
 def test_no_english_document_holds_dutch(both: Path, catalog: Catalog) -> None:
     place = both / "en" / "gebied" / BUURTEN[0]
     leaves = pypdfium2.PdfDocument((place / "profiel.pdf").read_bytes())
-    broken = re.compile(r"[-\u00ad\ufffe\x02]\r?\n")
+    broken = re.compile(r"[\u00ad\ufffe\x02](\r?\n)?")
     text = broken.sub("", "\n".join(leaf.get_textpage().get_text_bounded() for leaf in leaves))
     deck = Presentation(str(place / "profiel.pptx"))
     slides = "\n".join("".join(slide._element.itertext()) for slide in deck.slides)
