@@ -334,6 +334,23 @@ def test_no_english_document_holds_dutch(both: Path, catalog: Catalog) -> None:
         assert DUTCH.search(re.sub(r"\((buurt|wijk|gemeente|bijstand)\)", "", proper.sub(" ", told))) is None
 
 
+KEPT = frozenset({"area", "edition", "indicator", "source", "publisher", "column", "delivery (sha256)", "table"})
+"""Columns of a workbook with names, codes and what the source calls it."""
+
+
+def test_no_english_workbook_holds_dutch(both: Path, catalog: Catalog) -> None:
+    left: set[str] = set()
+    for code in AREAS[:3]:
+        for sheet in openpyxl.load_workbook(both / "en" / "gebied" / code / "profiel.xlsx"):
+            heads, *rows = sheet.iter_rows(values_only=True)
+            cells = [each for row in rows for head, each in zip(heads, row, strict=True) if head not in KEPT]
+            for cell in [str(each) for each in (*heads, *cells) if isinstance(each, str)]:
+                proper = re.compile("|".join(map(re.escape, names(catalog))))
+                told = re.sub(r"\((buurt|wijk|gemeente|bijstand)\)", "", proper.sub(" ", cell))
+                left |= {cell} if DUTCH.search(told) or "Project-Id" in cell else set()
+    assert sorted(left) == []
+
+
 def test_processes_speak_the_language_of_their_desk(
     release: Path, catalog: Catalog, both: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -324,7 +324,7 @@ def _section(deck: Deck, section: Section) -> None:
     title = f"{section.title}: {level}" if level else section.title
     ordered = sorted(section.lines, key=lambda line: (not line.figure.present, SHAPE[line.figure.indicator.rol]))
     told = [*section.sentences, *section.gaps]
-    columns = section.columns
+    columns = [first_upper(wording.without_article(name)) for name in section.columns]
     for start in range(0, len(ordered), ROWS):
         part = ordered[start : start + ROWS]
         slide = deck.add(title, [_source(line) for line in part])

@@ -12,9 +12,9 @@ from markupsafe import Markup, escape
 
 from beeld.profiles.contents import Ages
 from beeld.profiles.elements import attributes, safe
-from beeld.profiles.language import noted, spoken, tr
+from beeld.profiles.language import noted, tr
 from beeld.profiles.model import Cell, Figure, Spread
-from beeld.profiles.wording import show
+from beeld.profiles.wording import show, without_article
 
 STRIP_WIDTH = 320
 LEFT = 86
@@ -103,9 +103,8 @@ def _strip_row(y: int, label: str, spread: Spread, low: float, scale: float) -> 
 
 def _short(label: str) -> str:
     """The label of a row, without an article and cut off where it has no room."""
-    for article in spoken().articles:
-        label = label.removeprefix(article)
-    return label if len(label) <= 14 else f"{label[:13]}…"
+    bare = without_article(label)
+    return bare if len(bare) <= 14 else f"{bare[:13]}…"
 
 
 def _where(value: float, spread: Spread, area_noun: str, kind_plural: str) -> str:

@@ -174,6 +174,11 @@ def definite(area: Area) -> str:
     return OTHERS[area.kind]
 
 
+def without_article(name: str) -> str:
+    """A name for where there is little room: "the municipality" is "municipality" there; in Dutch it stays as it is."""
+    return next((name[len(each) :] for each in spoken().articles if name.lower().startswith(each)), name)
+
+
 def relation_words(relation: str, indicator: Indicator) -> str:
     """How a difference is named: a share is higher, a distance is larger; the name of the other area follows."""
     return FURTHER[relation] if indicator.eenheid == "km" and relation in FURTHER else RELATIONS[relation]
