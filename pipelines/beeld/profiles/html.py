@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.ext import Extension
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from beeld.profiles import editions, elements, list_words, method, svg, wording
 from beeld.profiles.contents import Contents
@@ -70,13 +70,8 @@ def figure_key(picture: Picture) -> str:
 
 def said(message: str, **values: object) -> Markup:
     """A message of a template, in the language that is spoken: it is HTML as it stands, its values are escaped."""
-    text = _message(message, spoken().code)
-    return text.format(**values) if values else text
-
-
-@cache
-def _message(message: str, _language: str) -> Markup:
-    return elements.safe(tr(message))
+    text = tr(message)
+    return elements.safe(text.format(**{name: escape(value) for name, value in values.items()}) if values else text)
 
 
 class Said(Extension):
