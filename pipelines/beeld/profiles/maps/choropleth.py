@@ -6,22 +6,21 @@ change.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import duckdb
 import shapely
 from matplotlib.collections import PathCollection
-from matplotlib.patches import Rectangle
-from matplotlib.text import Text
+from matplotlib.path import Path as Outlines
 from shapely.geometry.base import BaseGeometry
 
 from beeld.profiles.language import tr
 from beeld.profiles.maps.bivariate import SQUARE, Square, describe_pair, draw_square, read_pairs
 from beeld.profiles.maps.describe import Spec, describe
 from beeld.profiles.maps.figures import Buurt, boundary_source, gemeente_name, read_figures
-from beeld.profiles.maps.labels import Label, label_box, place_labels
-from beeld.profiles.maps.lettering import drawing, shorten, text_width
+from beeld.profiles.maps.labels import Box, Label, label_box, place_labels
+from beeld.profiles.maps.lettering import Line, drawing, shorten, text_width
 from beeld.profiles.maps.picture import MapPicture, edition
 from beeld.profiles.maps.placement import Placement
 from beeld.profiles.maps.shapes import dissolved, simplified
@@ -105,7 +104,7 @@ class Painter:
             self._key(22, max(bottom + 36, legend), 5, WIDTH - 44)
         self.sheet.compass(22, bottom + 30, 1 / place.scale, MAP_WIDTH)
         self.texts = {label.code: self._label(label) for label in self.labels}
-        self.patches = {label.code: self._patch(label) for label in self.labels}
+        self.patches = {label.code: box_path(label_box(label, text_width)) for label in self.labels}
 
     def _borders(self, place: Placement, buurten: Sequence[Buurt], shapes: Sequence[BaseGeometry]) -> None:
         """Wijk borders a little thicker, and a thin line around the gemeente, which keeps empty edges visible."""
@@ -118,17 +117,11 @@ class Painter:
             paths = [place.path(shape) for shape in drawn if not shape.is_empty]
             self.sheet.add(PathCollection(paths, facecolors="none", edgecolors=colour, linewidths=width, zorder=3), stays=True)
 
-    def _label(self, label: Label) -> list[Text]:
+    def _label(self, label: Label) -> list[Line]:
         return [
             self.sheet.text(label.x, y, line, label.size, bold=label.number, ha="center", stays=True)
             for y, line in zip(label.baselines(), label.lines, strict=True)
         ]
-
-    def _patch(self, label: Label) -> Rectangle:
-        left, top, right, bottom = label_box(label, text_width)
-        patch = Rectangle((left, top), right - left, bottom - top, linewidth=0, zorder=4, visible=False)
-        self.sheet.add(patch, stays=True)
-        return patch
 
     def _key_height(self, columns: int) -> float:
         return 26 + -(-len(self.key) // columns) * KEY_LEADING if self.key else 0.0
@@ -136,14 +129,14 @@ class Painter:
     def _key(self, left: float, top: float, columns: int, width: float) -> None:
         if not self.key:
             return
-        self.sheet.text(left, top + 9, tr("Nummers op de kaart"), 9, bold=True, stays=True)
+        self.sheet.text(left, top + 9, tr("Nummers op de kaart"), 9, bold=True, under=True)
         rows = -(-len(self.key) // columns)
         for index, (number, name) in enumerate(self.key):
             x = left + (index // rows) * (width + 4) / columns
             y = top + 22 + (index % rows) * KEY_LEADING
             short = shorten(name, width / columns - 16, KEY_SIZE)
-            self.sheet.text(x + 11, y, number, KEY_SIZE, bold=True, ha="right", stays=True)
-            self.sheet.text(x + 14, y, short, KEY_SIZE, stays=True)
+            self.sheet.text(x + 11, y, number, KEY_SIZE, bold=True, ha="right", under=True)
+            self.sheet.text(x + 14, y, short, KEY_SIZE, under=True)
 
     def paint(self, spec: Spec, out: Path, square: Square | None = None) -> MapPicture:
         """Draw one picture and write its files; `square` is the legend of two themes at once."""
@@ -156,8 +149,7 @@ class Painter:
         for hatch in sorted({hatch for hatch in hatches if hatch}):
             self._hatch(hatch, [i for i, other in enumerate(hatches) if other == hatch], fills)
         drawn = dict(zip(self.codes, zip(fills, hatches, strict=True), strict=True))
-        for label in self.labels:
-            self._ink(label, *drawn[label.code])
+        self._ink(drawn)
         self.sheet.header(spec.title, spec.subtitle)
         bottom = self.sheet.legend(PANEL_LEFT, MAP_TOP, PANEL_WIDTH, sheet_legend(spec, self.example))
         if square is not None:
@@ -175,14 +167,26 @@ class Painter:
             )
         )
 
-    def _ink(self, label: Label, fill: str, hatch: str) -> None:
+    def _ink(self, drawn: Mapping[str, tuple[str, str]]) -> None:
         """A label stands out against the colour under it; on a pattern or over a neighbour it gets a patch of its own."""
-        under = fill if label.inside else "#ffffff"
-        for text in self.texts[label.code]:
-            text.set_color(ink_on(under))
-        patch = self.patches[label.code]
-        patch.set_visible(bool(hatch) or not label.inside)
-        patch.set_facecolor(under)
+        patches: list[Outlines] = []
+        colours: list[str] = []
+        for label in self.labels:
+            fill, hatch = drawn[label.code]
+            under = fill if label.inside else "#ffffff"
+            for text in self.texts[label.code]:
+                text.colour = ink_on(under)
+            if hatch or not label.inside:
+                patches.append(self.patches[label.code])
+                colours.append(under)
+        if patches:
+            self.sheet.add(PathCollection(patches, facecolors=colours, linewidths=0, zorder=4, snap=True))
+
+
+def box_path(box: Box) -> Outlines:
+    """The outline of a box."""
+    left, top, right, bottom = box
+    return Outlines([(left, top), (right, top), (right, bottom), (left, bottom), (left, top)], closed=True)
 
 
 def sheet_legend(spec: Spec, example: bool) -> Legend:

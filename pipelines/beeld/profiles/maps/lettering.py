@@ -9,14 +9,15 @@ import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib import font_manager
-from matplotlib.backend_bases import RendererBase
+from matplotlib.artist import Artist
+from matplotlib.backend_bases import GraphicsContextBase, RendererBase
 from matplotlib.backends.backend_agg import RendererAgg
-from matplotlib.text import Text
+from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 
 DPI = 150
@@ -61,8 +62,15 @@ def drawing() -> Generator[None]:
 
 @functools.lru_cache(maxsize=8192)
 def text_width(text: str, size: float, bold: bool = False) -> float:
-    """Width of a line in points. Call it inside `drawing()`."""
-    pixels = _measurer().get_text_width_height_descent(text, properties(size, bold), ismath=False)[0]
+    """Width of a line in points: its words and the spaces, which our typefaces do not kern. Call it inside `drawing()`."""
+    words = text.split(" ")
+    return sum(_word_width(word, size, bold) for word in words if word) + (len(words) - 1) * _word_width(" ", size, bold)
+
+
+@functools.lru_cache(maxsize=16384)
+def _word_width(word: str, size: float, bold: bool) -> float:
+    """Lines repeat their words, and laying out a word costs as much as all else about it together."""
+    pixels = _measurer().get_text_width_height_descent(word, properties(size, bold), ismath=False)[0]
     return float(pixels) * 72 / DPI
 
 
@@ -77,18 +85,22 @@ def _measurer() -> RendererAgg:
     return RendererAgg(16, 16, DPI)
 
 
-def wrap(text: str, width: float, size: float, bold: bool = False, most: int = 9) -> list[str]:
+@functools.lru_cache(maxsize=2048)
+def wrap(text: str, width: float, size: float, bold: bool = False, most: int = 9) -> tuple[str, ...]:
     """Lines no wider than `width`; what does not fit in `most` lines ends in an ellipsis."""
     lines: list[str] = []
+    used = 0.0
     for word in text.split(" "):
-        longer = f"{lines[-1]} {word}" if lines else word
-        if lines and text_width(longer, size, bold) <= width:
-            lines[-1] = longer
+        more = text_width(f" {word}", size, bold)
+        if lines and used + more <= width:
+            lines[-1] += f" {word}"
+            used += more
         else:
             lines.append(word)
+            used = text_width(word, size, bold)
     if len(lines) > most:
         lines = [*lines[: most - 1], " ".join(lines[most - 1 :])]
-    return [shorten(line, width, size, bold) for line in lines]
+    return tuple(shorten(line, width, size, bold) for line in lines)
 
 
 def shorten(text: str, width: float, size: float, bold: bool = False) -> str:
@@ -100,8 +112,11 @@ def shorten(text: str, width: float, size: float, bold: bool = False) -> str:
     return text + "…"
 
 
-class Line(Text):
-    """One horizontal line of text, drawn without matplotlib's layout, which costs ten times as much as the drawing itself.
+Anchor = Literal["left", "center", "right"]
+
+
+class Line(Artist):
+    """One horizontal line of text, without matplotlib's layout, which costs ten times as much as the drawing itself.
 
     Text, place and size are those that it was made with; only its colour may change afterwards.
     """
@@ -109,39 +124,79 @@ class Line(Text):
     written: tuple[str, str] | None = None
     """What stands before and after its colour in SVG, once that has been written."""
 
+    corner: tuple[int, int] | None = None
+    """Pixels from the left and from the bottom, once it has been drawn."""
+
+    def __init__(self, x: float, y: float, text: str, size: float, *, bold: bool, colour: str, ha: Anchor) -> None:
+        super().__init__()
+        self.x, self.y, self.text, self.size, self.bold, self.colour, self.ha = x, y, text, size, bold, colour, ha
+        self.zorder = 5
+
     def width(self) -> float:
         """Width in points."""
-        return text_width(self.get_text(), float(self.get_fontsize()), self.get_fontweight() == "bold")
+        return text_width(self.text, self.size, self.bold)
 
     def draw(self, renderer: RendererBase) -> None:
-        """Hand the text to the renderer; SVG gets the anchor and the text as they are, pixels come from a cache."""
-        text, size, bold = self.get_text(), float(self.get_fontsize()), self.get_fontweight() == "bold"
-        if not text:
+        """Put the pixels of the text, which come from a cache, on a renderer that has pixels."""
+        if not self.text:
             return
-        x, y = (float(part) for part in self.get_transform().transform(self.get_position()))
-        shift = {"left": 0.0, "center": 0.5, "right": 1.0}[self.get_horizontalalignment()]
-        pixel: Any = renderer.points_to_pixels(1.0)
-        x -= shift * self.width() * float(pixel) if shift else 0.0
-        context = renderer.new_gc()
-        context.set_foreground(self.get_color())
-        if isinstance(renderer, RendererAgg):
-            pixels, below = _stamp(text, size, bold, str(self.get_color()))
-            renderer.draw_image(context, round(x) - STAMP_EDGE, round(y) - below, pixels)
-        else:
-            y = renderer.get_canvas_width_height()[1] - y if renderer.flipy() else y
-            renderer.draw_text(context, x, y, text, self.get_fontproperties(), 0, ismath=False, mtext=self)
-        context.restore()
+        if not isinstance(renderer, RendererAgg):
+            raise TypeError(f"a line of text is not drawn by {type(renderer).__name__}")
+        pixels, below = _stamp(self.text, self.size, self.bold, self.colour)
+        if self.corner is None:
+            x, y = (float(part) for part in self.get_transform().transform((self.x, self.y)))
+            shift = {"left": 0.0, "center": 0.5, "right": 1.0}[self.ha]
+            x -= shift * self.width() * DPI / 72 if shift else 0.0
+            self.corner = round(x) - STAMP_EDGE, round(y) - below
+        renderer.draw_image(_context(), *self.corner, pixels)
         self.stale = False
+
+
+@functools.cache
+def _context() -> GraphicsContextBase:
+    """Nothing is clipped or made transparent; all lines share it, because making one takes as long as placing a line."""
+    return GraphicsContextBase()
 
 
 @functools.lru_cache(maxsize=2048)
 def _stamp(text: str, size: float, bold: bool, colour: str) -> tuple[NDArray[np.uint8], int]:
     """The pixels of a line at the resolution of the PNG, bottom row first, and how many lie below the baseline."""
+    covered, below = cover(text, size, bold)
+    pixels = np.empty((*covered.shape, 4), np.uint8)
+    pixels[..., :3] = np.rint(np.array(to_rgb(colour)) * 255)
+    pixels[..., 3] = covered
+    return pixels[::-1], below
+
+
+@functools.lru_cache(maxsize=2048)
+def cover(text: str, size: float, bold: bool) -> tuple[NDArray[np.uint8], int]:
+    """How much of each pixel a line covers (0 to 255), `STAMP_EDGE` around it, and how many rows lie below the baseline.
+
+    Every word begins at a whole pixel, so that its pixels can be used again: at most half a pixel beside its place.
+    """
     scale = DPI / 72
-    width, below = math.ceil(text_width(text, size, bold) * scale) + 2 * STAMP_EDGE, math.ceil(0.5 * size * scale)
-    height = below + math.ceil(1.3 * size * scale)
-    renderer = RendererAgg(width, height, DPI)
-    context = renderer.new_gc()
-    context.set_foreground(colour)
-    renderer.draw_text(context, STAMP_EDGE, height - below, text, properties(size, bold), 0)
-    return np.asarray(renderer.buffer_rgba())[::-1].copy(), below
+    below, height = _rows(size)
+    covered = np.zeros((height, math.ceil(text_width(text, size, bold) * scale) + 2 * STAMP_EDGE + 1), np.uint8)
+    start, space = 0.0, text_width(" ", size, bold) * scale
+    for word in text.split(" "):
+        if word:
+            pixels = _word(word, size, bold)
+            part = covered[:, round(start) : round(start) + pixels.shape[1]]
+            np.maximum(part, pixels[:, : part.shape[1]], out=part)
+            start += text_width(word, size, bold) * scale
+        start += space
+    return covered, below
+
+
+def _rows(size: float) -> tuple[int, int]:
+    """Rows of pixels below the baseline, and of a whole line."""
+    below = math.ceil(0.5 * size * DPI / 72)
+    return below, below + math.ceil(1.3 * size * DPI / 72)
+
+
+@functools.lru_cache(maxsize=4096)
+def _word(word: str, size: float, bold: bool) -> NDArray[np.uint8]:
+    below, height = _rows(size)
+    renderer = RendererAgg(math.ceil(text_width(word, size, bold) * DPI / 72) + 2 * STAMP_EDGE, height, DPI)
+    renderer.draw_text(renderer.new_gc(), STAMP_EDGE, height - below, word, properties(size, bold), 0)
+    return np.asarray(renderer.buffer_rgba())[..., 3].copy()

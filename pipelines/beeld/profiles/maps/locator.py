@@ -235,20 +235,20 @@ def _ground_sheet(
     drawn = [place.path(shape) for shape in simplified(shapes, 0.4 / place.scale)] if shapes else []
     if drawn:  # one compound path: a path for each area would take most of the time of every picture
         joined = Outlines.make_compound_path(*drawn)
-        sheet.add(PathCollection([joined], facecolors=EMPTY_FILL, edgecolors=EDGE, linewidths=0.7, zorder=1), stays=True)
+        sheet.add(PathCollection([joined], facecolors=EMPTY_FILL, edgecolors=EDGE, linewidths=0.7, zorder=1), under=True)
     outlines = [place.outline(code, text, kept) for code, text, shape in named if (kept := polygons(shape)) is not None]
     _ground_names(sheet, outlines, (12.0, LOCATOR_TOP - 2, LOCATOR_WIDTH - 12, bottom + 2))
     whole = dissolved(shapes, 0.6 / place.scale) if shapes and name else shapely.Polygon()
     if not name:  # neighbours are cut off here; their edges are not borders
         edge = Rectangle((place.x, LOCATOR_TOP), LOCATOR_WIDTH - 2 * place.x, bottom - LOCATOR_TOP)
         edge.set(facecolor="none", edgecolor="white", linewidth=2.5, zorder=2)
-        sheet.add(edge, stays=True)
+        sheet.add(edge, under=True)
     if name and not whole.is_empty:
-        sheet.add(PathCollection([place.path(whole)], facecolors="none", edgecolors=PALE, linewidths=1.4, zorder=2), stays=True)
+        sheet.add(PathCollection([place.path(whole)], facecolors="none", edgecolors=PALE, linewidths=1.4, zorder=2), under=True)
     sheet.compass(14, bottom + 30, 1 / place.scale, LOCATOR_WIDTH - 28)
-    sheet.text(14, sheet.height - 11, shorten(last, LOCATOR_WIDTH - 28, 8.5), 8.5, colour=SOFT, stays=True)
+    sheet.text(14, sheet.height - 11, shorten(last, LOCATOR_WIDTH - 28, 8.5), 8.5, colour=SOFT, under=True)
     if example:
-        sheet.badge(14, bottom + 38, tr(EXAMPLE), 9, stays=True)
+        sheet.badge(14, bottom + 38, tr(EXAMPLE), 9, under=True)
     return Ground(sheet, place, whole, name, years)
 
 
@@ -259,7 +259,7 @@ def _ground_names(sheet: Sheet, outlines: Sequence[Outline], frame: tuple[float,
     corners = [[(left, top), (right, top), (right, low), (left, low), (left, top)] for left, top, right, low in boxes]
     if corners:
         patch = Outlines.make_compound_path(*(Outlines(corner, closed=True) for corner in corners))
-        sheet.add(PathCollection([patch], facecolors=EMPTY_FILL, edgecolors="none", zorder=2), stays=True)
+        sheet.add(PathCollection([patch], facecolors=EMPTY_FILL, edgecolors="none", zorder=2), under=True)
     for label in labels:
         for y, line in zip(label.baselines(), label.lines, strict=True):
             sheet.text(label.x, y, line, label.size, ha="center", stays=True)

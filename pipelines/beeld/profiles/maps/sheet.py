@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from matplotlib.artist import Artist
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Polygon, Rectangle
-from matplotlib.text import Text
 from matplotlib.transforms import Affine2D
 from PIL import Image
 
-from beeld.profiles.maps.lettering import DPI, Line, properties, text_width, wrap
+from beeld.profiles.maps.lettering import DPI, Anchor, Line, text_width, wrap
 from beeld.profiles.maps.palette import palette
 from beeld.profiles.maps.style import BADGE, INK, PALE, SOFT, hatch_colour
 from beeld.profiles.maps.vector import Writer
@@ -47,6 +46,9 @@ class Sheet:
     margin: float = 22.0
     figure: Figure = field(init=False)
     passing: list[Artist] = field(default_factory=list[Artist])
+    under: list[Artist] = field(default_factory=list[Artist])
+    ground: Any = None
+    """The pixels of what is `under`, once they have been drawn."""
     writer: Writer = field(default_factory=Writer)
 
     def __post_init__(self) -> None:
@@ -55,11 +57,14 @@ class Sheet:
         upside_down = Affine2D().scale(1 / 72, -1 / 72).translate(0, self.height / 72)
         self.transform = upside_down + self.figure.dpi_scale_trans
 
-    def add(self, artist: Artist, *, stays: bool = False) -> None:
-        """Put an artist whose coordinates are points on the sheet."""
+    def add(self, artist: Artist, *, stays: bool = False, under: bool = False) -> None:
+        """Put an artist whose coordinates are points on the sheet; what is `under` stays, with nothing that changes below it."""
         artist.set_transform(self.transform)
         self.figure.add_artist(artist)
-        if not stays:
+        if under:
+            self.under.append(artist)
+            self.ground = None
+        elif not stays:
             self.passing.append(artist)
 
     def clear(self) -> None:
@@ -77,22 +82,13 @@ class Sheet:
         *,
         bold: bool = False,
         colour: str = INK,
-        ha: Literal["left", "center", "right"] = "left",
+        ha: Anchor = "left",
         stays: bool = False,
-    ) -> Text:
+        under: bool = False,
+    ) -> Line:
         """One line of text; nothing in it is read as mathematics."""
-        artist = Line(
-            x,
-            y,
-            text,
-            fontproperties=properties(size, bold),
-            color=colour,
-            ha=ha,
-            va="baseline",
-            parse_math=False,
-            zorder=5,
-        )
-        self.add(artist, stays=stays)
+        artist = Line(x, y, text, size, bold=bold, colour=colour, ha=ha)
+        self.add(artist, stays=stays, under=under)
         return artist
 
     def lines(self, x: float, y: float, lines: Sequence[str], size: float, *, bold: bool = False, colour: str = INK) -> float:
@@ -114,12 +110,12 @@ class Sheet:
         wrapped = [part for line in lines for part in wrap(line, room, 8.5, most=2)]
         self.lines(self.margin, self.height - 12 - (len(wrapped) - 1) * 8.5 * 1.25, wrapped, 8.5, colour=SOFT)
 
-    def badge(self, x: float, y: float, text: str, size: float = 9.5, *, stays: bool = False) -> float:
+    def badge(self, x: float, y: float, text: str, size: float = 9.5, *, under: bool = False) -> float:
         """A framed word; the top of what comes next."""
         frame = FancyBboxPatch((x + 3, y + 3), text_width(text, size, True) + 8, size + 3, boxstyle="round,pad=3")
         frame.set(facecolor=BADGE, edgecolor=INK, linewidth=0.8)
-        self.add(frame, stays=stays)
-        self.text(x + 7, y + 3 + size * 0.98, text, size, bold=True, stays=stays)
+        self.add(frame, under=under)
+        self.text(x + 7, y + 3 + size * 0.98, text, size, bold=True, under=under)
         return y + size + 16
 
     def legend(self, x: float, y: float, room: float, legend: Legend) -> float:
@@ -155,15 +151,15 @@ class Sheet:
 
     def compass(self, x: float, y: float, metres_per_point: float, room: float) -> None:
         """A scale bar and a north arrow; RD New's grid north is within 1.5 degrees of true north."""
-        self.add(Polygon([(x + 6, y - 16), (x + 11, y), (x + 6, y - 3.5), (x + 1, y)], facecolor=INK, linewidth=0), stays=True)
-        self.text(x + 15, y - 2, "N", 9, bold=True, stays=True)
+        self.add(Polygon([(x + 6, y - 16), (x + 11, y), (x + 6, y - 3.5), (x + 1, y)], facecolor=INK, linewidth=0), under=True)
+        self.text(x + 15, y - 2, "N", 9, bold=True, under=True)
         length = scale_length(metres_per_point * room * 0.3)
         start, span = x + 36, length / metres_per_point
         for left, fill in ((0.0, INK), (0.5, "white")):
             box = Rectangle((start + left * span, y - 4), span / 2, 4, facecolor=fill, edgecolor=INK, linewidth=0.7)
-            self.add(box, stays=True)
+            self.add(box, under=True)
         label = f"{length // 1000} km" if length >= 1000 else f"{length} m"
-        self.text(start + span + 6, y, label, 9, stays=True)
+        self.text(start + span + 6, y, label, 9, under=True)
 
     def save(self, folder: Path, stem: str, title: str, colours: Sequence[str], *, pixels: bool = True) -> tuple[Path, Path]:
         """`stem.svg` and, with `pixels`, `stem.png`; the bytes depend on the drawing and the installed versions only."""
@@ -180,10 +176,22 @@ class Sheet:
         """The sheet as pixels of at most 256 colours: those of the map exactly, and the steps between them and ink or white."""
         canvas = self.figure.canvas
         assert isinstance(canvas, FigureCanvasAgg)  # noqa: S101 - set in __post_init__
-        canvas.draw()
+        renderer = canvas.get_renderer()
+        if self.ground is None:
+            renderer.clear()
+            self._draw(renderer, [self.figure.patch, *self.under])
+            self.ground = renderer.copy_from_bbox(self.figure.bbox)
+        renderer.restore_region(self.ground)
+        drawn = {id(artist) for artist in self.under}
+        self._draw(renderer, [artist for artist in self.figure.artists if id(artist) not in drawn])
         buffer: Any = canvas.buffer_rgba()
-        pixels = Image.frombuffer("RGBA", canvas.get_width_height(), buffer, "raw", "RGBA", 0, 1).convert("RGB")
+        pixels = Image.frombytes("RGB", canvas.get_width_height(), buffer, "raw", "RGBX")
         return pixels.quantize(palette=palette(tuple(colours)), dither=Image.Dither.NONE)
+
+    @staticmethod
+    def _draw(renderer: RendererAgg, artists: Sequence[Artist]) -> None:
+        for artist in sorted(artists, key=lambda artist: artist.get_zorder()):
+            artist.draw(renderer)
 
 
 def scale_length(most: float) -> int:

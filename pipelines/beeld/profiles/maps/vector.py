@@ -160,21 +160,18 @@ def _text(line: Line) -> str:
     if line.written is None:
         line.written = _sides(line)
     before, after = line.written
-    return f"{before}{_hex(line.get_color())}{after}" if before else ""
+    return f"{before}{_hex(line.colour)}{after}" if before else ""
 
 
 def _sides(line: Line) -> tuple[str, str]:
-    words = line.get_text()
-    if not words:
+    if not line.text:
         return "", ""
-    x, y = line.get_position()
-    anchor = {"left": "", "center": ' text-anchor="middle"', "right": ' text-anchor="end"'}[line.get_horizontalalignment()]
-    bold = ' font-weight="bold"' if line.get_fontweight() == "bold" else ""
+    anchor = {"left": "", "center": ' text-anchor="middle"', "right": ' text-anchor="end"'}[line.ha]
+    bold = ' font-weight="bold"' if line.bold else ""
     # a viewer without our font squeezes the text to its measured width instead of letting it overlap
-    size = _n(float(line.get_fontsize()))
     return (
-        f'<text x="{_n(x)}" y="{_n(y)}" font-size="{size}"{bold}{anchor} fill="',
-        f'" textLength="{line.width():.1f}" lengthAdjust="spacingAndGlyphs">{escape(words)}</text>',
+        f'<text x="{_n(line.x)}" y="{_n(line.y)}" font-size="{_n(line.size)}"{bold}{anchor} fill="',
+        f'" textLength="{line.width():.1f}" lengthAdjust="spacingAndGlyphs">{escape(line.text)}</text>',
     )
 
 
