@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beeld.errors import Damaged
-from beeld.sources import lots
+from beeld.sources import cuts, lots
 from tests.indicatoren import deliveries
 from tests.indicatoren.deliveries import row
 
@@ -41,16 +41,16 @@ def test_the_lots_of_a_page_are_its_rows(
     content = {"odata.metadata": before, "value": rows, **({"odata.nextLink": '{"value":['} if after else {})}
     body = (json.dumps(content) if spaced else orjson.dumps(content).decode()).encode()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lots, "LOT_BYTES", size)
+        patch.setattr(cuts, "LOT_BYTES", size)
         found = list(lots.lots(divided(body, part), ANY))
-        with_mark = list(lots.lots(divided(lots.BOM + body, part), ANY))
+        with_mark = list(lots.lots(divided(cuts.BOM + body, part), ANY))
     assert [each for lot in found for each in lot] == [tuple(map(row.get, MEMBERS)) for row in orjson.loads(body)["value"]]
     assert [each for lot in with_mark for each in lot] == [each for lot in found for each in lot]
     assert all(found), "no empty lots"
 
 
 def test_small_lots_are_really_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lots, "LOT_BYTES", 100)
+    monkeypatch.setattr(cuts, "LOT_BYTES", 100)
     body = orjson.dumps({"value": [{"a": "x" * 30} for _ in range(50)]})
     assert max(len(lot) for lot in lots.lots([body], ANY)) < 5
 
@@ -63,7 +63,7 @@ def test_small_lots_are_really_made(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_member_that_is_not_of_its_type_or_not_there_is_named(
     row: dict[str, Any], member: str, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lots, "LOT_BYTES", size)
+    monkeypatch.setattr(cuts, "LOT_BYTES", size)
     good = {"k": "a", "x": 1, "else": [{"x": "},{"}]}
     assert next(lots.lots([orjson.dumps({"value": [good, good]})], NUMBERS))[0] == ("a", 1.0)
     with pytest.raises(lots.WrongMember) as wrong:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beeld.errors import SourceChanged
-from beeld.sources import packed, pages, whole_rows
+from beeld.sources import cuts, packed, whole_rows
 from beeld.sources.packed import CutOff, pack, unpacked
 from beeld.sources.pages import Objects, Page, Row, read_page
 from beeld.sources.whole_rows import WholeRows
@@ -48,7 +48,7 @@ def read(folder: Path, body: bytes, file: bytes | None = None) -> tuple[Page, li
 
 def small_lots(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     """Lots of a few bytes, so that every cut is tried."""
-    monkeypatch.setattr(pages, "LOT_BYTES", size)
+    monkeypatch.setattr(cuts, "LOT_BYTES", size)
     monkeypatch.setattr(packed, "PART_BYTES", size)
 
 
@@ -136,7 +136,7 @@ def test_a_large_page_comes_in_small_lots(folder: Path) -> None:
     assert page.rows == 60_000
     assert [row for lot in lots for row in lot] == rows
     assert len(lots) >= 5
-    assert max(len(orjson.dumps(lot)) for lot in lots) <= 2 * (pages.LOT_BYTES + packed.PART_BYTES)
+    assert max(len(orjson.dumps(lot)) for lot in lots) <= 2 * (cuts.LOT_BYTES + packed.PART_BYTES)
 
 
 @given(cut=st.floats(0, 0.999))

@@ -1,4 +1,4 @@
-"""Archived OData v3 pages in small lots of rows: what was decoded last is still in the processor's cache when it is used.
+"""The wanted members of the rows of archived OData v3 pages, a lot at a time (`cuts`).
 
 msgspec decodes into structs of the wanted members alone, with their types: it passes over the rest of a row without making
 objects of it, which takes a third of the time of decoding everything, and names the member that is not of its type.
@@ -14,15 +14,13 @@ from typing import Any
 import msgspec
 from msgspec.structs import astuple
 
+from beeld.sources import cuts
 from beeld.sources.archive import Snapshot
 
 Row = tuple[Any, ...]
 """The wanted members of a row, in the order in which they were asked for."""
-LOT_BYTES = 256 * 1024
-OPENING = re.compile(rb'(?<!\\)"value"\s*:\s*\[')
 MEMBER = re.compile(r"required field `(\w+)`|\.(\w+)`$")
 """The member in a message of msgspec: the one that is missing, else the last of the path at its end."""
-BOM = b"\xef\xbb\xbf"
 
 
 class WrongMember(ValueError):
@@ -42,7 +40,6 @@ class Wanted:
         fields: list[Any] = [(*kind, None) if member in optional else kind for member, kind in zip(members, kinds, strict=True)]
         row = msgspec.defstruct("Row", fields, rename={name: member for member, name in names.items()}, gc=False, kw_only=True)
         self.rows: Callable[[bytes], list[Any]] = msgspec.json.Decoder(list[row]).decode
-        self.page: Callable[[bytes], Any] = msgspec.json.Decoder(msgspec.defstruct("Page", [("value", list[row])])).decode
 
 
 def pages(snapshot: Snapshot, prefix: str) -> Iterator[Iterator[bytes]]:
@@ -66,50 +63,12 @@ def _ahead(pool: ThreadPoolExecutor, parts: Iterator[bytes]) -> Iterator[bytes]:
 def lots(parts: Iterable[bytes], wanted: Wanted) -> Iterator[list[Row]]:
     """The wanted members of the rows of one page, a lot at a time, as if it had been decoded at once.
 
-    The body is cut after a `}` that is followed by `,{`. A lot that is a JSON list on its own proves that this was between two
-    rows: within a text its quotes would not close, within a nested list its brackets would not. Otherwise the lot grows.
-    Raises WrongMember, and msgspec.DecodeError where the page is no JSON.
+    Raises WrongMember, and cuts.NoJson or cuts.NoPage where the page is none.
     """
-    head, rest, place, size = b"", b"", 0, LOT_BYTES
     try:
-        for part in parts:
-            rest, place = rest[place:] + part, 0
-            if not head:
-                rest = rest.removeprefix(BOM)
-                place = _opening(rest)
-                head = rest[:place]
-            while head and (cut := rest.find(b"},{", place + size)) >= 0:
-                rows = _rows(rest[place : cut + 1], wanted)
-                if rows is None:
-                    size *= 2
-                    continue
-                yield rows
-                place, size = cut + 2, LOT_BYTES
-        last = wanted.page(head + rest[place:]).value
-        if last:
-            yield [*map(astuple, last)]
+        for rows in cuts.lots(parts, wanted.rows, {}):
+            if rows:
+                yield [*map(astuple, rows)]
     except msgspec.ValidationError as error:
         found = MEMBER.search(str(error))
         raise WrongMember((found.group(1) or found.group(2)) if found else "", str(error)) from error
-
-
-def _opening(text: bytes) -> int:
-    """Where the rows begin; 0 where that cannot be told (yet) from what else there is."""
-    found = OPENING.search(text)
-    return found.end() if found is not None and _is_object(text[: found.end()] + b"]}") else 0
-
-
-def _is_object(text: bytes) -> bool:
-    try:
-        return isinstance(msgspec.json.decode(text), dict)
-    except msgspec.DecodeError:
-        return False
-
-
-def _rows(text: bytes, wanted: Wanted) -> list[Row] | None:
-    try:
-        return [*map(astuple, wanted.rows(b"[" + text + b"]"))]
-    except msgspec.ValidationError:
-        raise
-    except msgspec.DecodeError:
-        return None
