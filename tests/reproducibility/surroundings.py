@@ -30,13 +30,12 @@ WHEEL = "uitgepakt"
 class Surroundings:
     """What differs while a release is built.
 
-    `needs`: programs and files without which it cannot be tried, and the Debian package of each. `proof`: a Python expression that
-    holds in these surroundings and not in the usual ones, given `os`, `time`, `locale`, `duckdb`, `beeld` and `now`, seconds of
-    the real clock.
+    `needs`: programs and files without which it cannot be tried, with the Debian package of each. `proof`: a Python expression
+    that holds in these surroundings and not in the usual ones, given `os`, `time`, `locale`, `duckdb`, `beeld` and `now`, the
+    real clock in seconds.
     """
 
     proof: str = "True"
-
     folder: str = "gewoon"
     variables: Mapping[str, str] = field(default_factory=dict[str, str])
     umask: int = 0o022
