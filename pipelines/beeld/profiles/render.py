@@ -80,30 +80,33 @@ def render_site(
     does not exist; nothing is written then. Raises ClusterLost when the cluster cannot be reached or is lost underway.
     """
     refuse_unknown(formats, language)
-    load_lens(project or project_folder(), lens, catalog)
+    declarations = project or project_folder()
     codes = languages(language)
     places = dict(zip(codes, ("", *codes[1:]), strict=True))
     written: list[Path] = []
     for code, place in places.items():
-        with speaking(code):
-            written += _render(
-                release,
-                warehouse,
+        with speaking(code), closing(Opened(warehouse, said_catalog(catalog))) as opened:
+            site = Site(
                 out / place,
-                catalog=said_catalog(catalog),
-                areas=areas,
-                texts=texts,
-                warnings=warnings,
-                progress=progress,
-                lens=lens,
-                formats=formats,
-                maps=maps,
-                project=project,
-                pack=pack,
-                cluster=cluster,
-                code=code,
+                opened.data,
+                said_lens(load_lens(declarations, lens, catalog)),
+                frozenset(areas),
+                tuple(warnings),
+                said_groups(load_target_groups(declarations, catalog)),
+                tuple(formats),
+                atlas=maps and "html" in formats,
+                language=code,
                 others={other: _way(place, there) for other, there in places.items() if other != code},
             )
+            unknown = sorted(site.rendered - set(site.data.areas))
+            if unknown:
+                raise UsageError(f"no such area: {', '.join(unknown[:10])}", where=str(release), todo="Find it with 'beeld find'")
+            with crew(Desk(opened, given_of(site)), cluster) as workers:
+                written += _documents(workers, site, texts or {}, progress, maps=maps)
+            if pack and "html" in formats:
+                written += write_pack(opened.con, site, pack)
+            if site.atlas:
+                written += _write_atlas(opened.con, site, declarations, progress)
     return written
 
 
@@ -112,61 +115,20 @@ def _way(here: str, there: str) -> str:
     return "/".join(part for part in (".." if here else "", there) if part)
 
 
-def _render(
-    release: Path,
-    warehouse: Path,
-    out: Path,
-    *,
-    catalog: Catalog,
-    areas: Sequence[str],
-    texts: Mapping[str, Mapping[str, str]] | None,
-    warnings: Sequence[str],
-    progress: Callable[[str], None],
-    lens: str,
-    formats: Sequence[str],
-    maps: bool,
-    project: Path | None,
-    pack: Sequence[str],
-    cluster: str | None,
-    code: str,
-    others: Mapping[str, str],
+def _documents(
+    workers: Crew, site: Site, texts: Mapping[str, Mapping[str, str]], progress: Callable[[str], None], *, maps: bool
 ) -> list[Path]:
-    """The site in the language that is spoken, whose code is `code`; see `render_site`."""
-    chosen_lens = said_lens(load_lens(project or project_folder(), lens, catalog))
-    opened = Opened(warehouse, catalog)
-    with closing(opened):
-        data = opened.data
-        unknown = sorted(set(areas) - set(data.areas))
-        if unknown:
-            raise UsageError(f"no such area: {', '.join(unknown[:10])}", where=str(release), todo="Find it with 'beeld find'")
-        groups = said_groups(load_target_groups(project or project_folder(), catalog))
-        site = Site(
-            out,
-            data,
-            chosen_lens,
-            frozenset(areas),
-            tuple(warnings),
-            groups,
-            tuple(formats),
-            atlas=maps and "html" in formats,
-            language=code,
-            others=others,
-        )
-        out.mkdir(parents=True, exist_ok=True)
-        _copy_fonts(out / "lettertypen")
-        written: list[Path] = []
-        with crew(Desk(opened, given_of(site)), cluster) as workers:
-            drawn, locators = _draw_all(workers, site, formats, progress) if maps else ({}, {})
-            stacks = _stacks(data, areas, texts or {}, drawn, locators, not EMBEDDING.isdisjoint(formats))
-            for number, files in enumerate(_laid_out(stacks, workers, formats), start=1):
-                written += files
-                progress(f"profielen: {sum(len(stack.codes) for stack in stacks[:number])} van {len(set(areas))}")
-        for name in formats:
-            written += renderer(name).finish(site, drawn)
-        if pack and "html" in formats:
-            written += write_pack(opened.con, site, pack)
-        if site.atlas:
-            written += _write_atlas(opened.con, site, project or project_folder(), progress)
+    """The files of every area in every format, with their maps; the index last."""
+    site.folder.mkdir(parents=True, exist_ok=True)
+    _copy_fonts(site.folder / "lettertypen")
+    written: list[Path] = []
+    drawn, locators = _draw_all(workers, site, site.formats, progress) if maps else ({}, {})
+    stacks = _stacks(site.data, sorted(site.rendered), texts, drawn, locators, not EMBEDDING.isdisjoint(site.formats))
+    for number, files in enumerate(_laid_out(stacks, workers, site.formats), start=1):
+        written += files
+        progress(f"profielen: {sum(len(stack.codes) for stack in stacks[:number])} van {len(site.rendered)}")
+    for name in site.formats:
+        written += renderer(name).finish(site, drawn)
     return written
 
 
