@@ -53,6 +53,15 @@ def example_site(small_template: Path, example_project_folder: Path, tmp_path_fa
     return ExampleSite(out, warehouse, example_project_folder)
 
 
+@pytest.fixture(scope="session")
+def english_site(example_site: ExampleSite, tmp_path_factory: pytest.TempPathFactory) -> ExampleSite:
+    """The page of the example gemeente, index and atlas in English, made once per session."""
+    out = tmp_path_factory.mktemp("pages") / "site"
+    project, warehouse = example_site.project, example_site.warehouse
+    render_site(warehouse.parent, warehouse, out, catalog=catalog_of(project), areas=[GEMEENTE], project=project, language="en")
+    return ExampleSite(out, warehouse, project)
+
+
 def _inside(warehouse: Path) -> list[str]:
     from beeld.warehouse.read import open_warehouse
 

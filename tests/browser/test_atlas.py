@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -72,8 +73,8 @@ def released(con: duckdb.DuckDBPyConnection, key: str, year: int) -> dict[str, t
     return {code: (value, status) for code, value, status in rows}
 
 
-def test_every_figure_is_that_of_the_release(steady: Page, example_site: ExampleSite) -> None:
-    page = steady
+def held(page: Page) -> list[list[Any]]:
+    """Every sheet of figures that an atlas holds: subject, year, and value and status by area; not those of scores."""
     everything = page.evaluate(
         """async () => { const found = [];
         for (const [key, years] of Object.entries(BeeldAtlas.content.sheets)) for (const [year] of years) {
@@ -82,14 +83,32 @@ def test_every_figure_is_that_of_the_release(steady: Page, example_site: Example
         } return found; }"""
     )
     codes = page.evaluate("BeeldAtlas.areas.code")
-    figures = [each for each in everything if not each[0].startswith("thema-")]
+    return [
+        [key, year, dict(zip(codes, zip(values, states, strict=True), strict=True))]
+        for key, year, values, states in everything
+        if not key.startswith("thema-")
+    ]
+
+
+def test_every_figure_is_that_of_the_release(steady: Page, example_site: ExampleSite) -> None:
+    figures = held(steady)
     assert len(figures) > 60
     with closing(open_warehouse(example_site.warehouse)) as con:
-        for key, year, values, states in figures:
-            assert dict(zip(codes, zip(values, states, strict=True), strict=True)) == released(con, key, year)
+        for key, year, found in figures:
+            assert found == released(con, key, year)
         latest = dict(con.execute("select indicator, laatste_jaar from indicator").fetchall())
     first = {each[0]: each[1] for each in reversed(figures)}
     assert {key for key in first if first[key] != latest[key]} == set()
+
+
+def test_an_english_atlas_reads_the_numbers_that_it_prints(steady: Page, english_site: ExampleSite, open_page: Opener) -> None:
+    """1,234.5 is no 1.2345: where the printed numbers say all, the page makes the values out of them."""
+    page = atlas(open_page, "#cijfer=aantal_inwoners", folder=english_site.folder)
+    shown(page, "aantal_inwoners")
+    assert held(page) == held(steady)
+    printed = [row["text"] for row in rows(page).values()]
+    assert any(re.fullmatch(r"\d,\d{3}", text) for text in printed), printed
+    expect(page.locator("table caption")).to_contain_text("The same figures as on the map")
 
 
 @pytest.mark.parametrize(("key", "year"), [(COUNTED, 2024), (COUNTED, 2020), (MODELLED, 2020), ("afstand_huisarts", 2024)])

@@ -81,6 +81,14 @@ def test_an_area_is_found_by_keyboard(open_page: Opener) -> None:
     expect(page.get_by_role("status")).to_have_text("Geen gebied gevonden.")
 
 
+def test_an_area_is_found_in_english(open_page: Opener, english_site: ExampleSite) -> None:
+    page = open_page("index.html", folder=english_site.folder)
+    field = page.get_by_label("Find an area by name or code")
+    for typed, told in (("gm9001", "1 area found."), ("nowhere", "No area found.")):
+        field.fill(typed)
+        expect(page.get_by_role("status")).to_have_text(told)
+
+
 def test_the_keyboard_can_skip_to_the_contents_and_focus_is_seen(open_page: Opener) -> None:
     page = open_page(PROFILE)
     page.keyboard.press("Tab")

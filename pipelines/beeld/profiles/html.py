@@ -22,7 +22,7 @@ from markupsafe import Markup, escape
 from beeld.profiles import editions, elements, list_words, method, svg, wording
 from beeld.profiles.contents import Contents
 from beeld.profiles.elements import address
-from beeld.profiles.language import Words, day, noted, spoken, tr
+from beeld.profiles.language import Words, day, spoken, tr
 from beeld.profiles.lines import DIRECTIONS, deliveries
 from beeld.profiles.model import Area, Figure
 from beeld.profiles.site import Picture, Site, file_name
@@ -49,18 +49,12 @@ class Script:
 
 CONSTANT = re.compile(r"""\{\{ tr\((["'])((?:(?!\1)[^\\])+)\1\) \}\}""")
 """A message without values in a template."""
-PAGE_OF = noted('" van "')
-"""Between the number of a printed page and how many there are, in the style sheet."""
-FOUND = (noted("Geen gebied gevonden."), noted("1 gebied gevonden."), noted(" gebieden gevonden."))
-"""What the finder says."""
 
 
+@cache
 def finder() -> Script:
     """The script of the area finder on the index."""
-    text = (TEMPLATES / "zoeken.js").read_text(encoding="utf-8")
-    for words in FOUND:
-        text = text.replace(f'"{words}"', f'"{tr(words)}"')
-    return Script(elements.safe(text))
+    return Script(elements.safe((TEMPLATES / "zoeken.js").read_text(encoding="utf-8")))
 
 
 def figure_key(picture: Picture) -> str:
@@ -156,8 +150,8 @@ class HtmlRenderer:
         pages = {"index.html": index_page(site, maps), "methode.html": method.method_page(environment(), site)}
         for name, content in pages.items():
             (site.folder / name).write_text(content, encoding="utf-8", newline="\n")
-        style = (TEMPLATES / "stijl.css").read_text(encoding="utf-8").replace(PAGE_OF, tr(PAGE_OF))
-        (site.folder / "stijl.css").write_text(style, encoding="utf-8", newline="\n")
+        style = site.folder / "stijl.css"
+        style.write_text((TEMPLATES / "stijl.css").read_text(encoding="utf-8"), encoding="utf-8", newline="\n")
         return [*(site.folder / name for name in pages), *method.write_indicator_pages(environment(), site)]
 
 

@@ -68,7 +68,7 @@ FURTHER = Words({"hoger": "groter dan", "lager": "kleiner dan"})
 PLURALS = Words({"buurt": "buurten", "wijk": "wijken", "gemeente": "gemeenten", "samengesteld": "gebieden", "land": "landen"})
 SINGULARS = Words({"buurt": "buurt", "wijk": "wijk", "gemeente": "gemeente", "samengesteld": "gebied", "land": "land"})
 OTHERS = Words(
-    {"buurt": "de buurt", "wijk": "de wijk", "gemeente": "de gemeente", "samengesteld": "de samengesteld", "land": "Nederland"}
+    {"buurt": "de buurt", "wijk": "de wijk", "gemeente": "de gemeente", "samengesteld": "het gebied", "land": "Nederland"}
 )
 CERTAINTIES = Words({"stevig": "stevig", "onzeker": "onzeker"})
 LEVELS = Words({"geen": "geen signaal", "aandacht": "vraagt aandacht", "sterk": "sterk signaal", "kracht": "kracht"})

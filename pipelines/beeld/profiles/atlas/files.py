@@ -11,7 +11,6 @@ from typing import Any
 import orjson
 
 from beeld.errors import BeeldError
-from beeld.profiles.language import spoken
 
 STATIC = Path(__file__).parent / "static"
 SCRIPTS = ("data.js", "view.js", "map.js", "table.js", "page.js")
@@ -53,23 +52,11 @@ def copy_scripts(folder: Path) -> list[Path]:
     """Our scripts and style, and the map library out of its package with its licence."""
     written = [folder / name for name in (*SCRIPTS, "atlas.css", "LICENTIE-maplibre-gl.txt")]
     for path in written:
-        text = (STATIC / path.name).read_text(encoding="utf-8")
-        write_text(path, text if spoken().code == "nl" else _written_abroad(text))
+        shutil.copyfile(STATIC / path.name, path)
     source = _library()
     for name in LIBRARY:
         shutil.copyfile(source / name, folder / name)
     return [*written, *(folder / name for name in LIBRARY)]
-
-
-NUMBER = 'text.replaceAll(".", "").replace(",", ".")'
-"""How the script reads a number as it is printed in Dutch."""
-
-
-def _written_abroad(text: str) -> str:
-    """A script that reads and writes numbers as the language that is spoken does."""
-    said = spoken()
-    read = f'text.replaceAll("{said.thousands}", "").replace("{said.decimal}", ".")'
-    return text.replace('"nl-NL"', f'"{said.tag}"').replace(NUMBER, read)
 
 
 def _library() -> Path:

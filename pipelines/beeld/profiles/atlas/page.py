@@ -13,7 +13,7 @@ from beeld.profiles.atlas.files import bundles, copy_scripts, safe_json, write_t
 from beeld.profiles.atlas.listing import Choice, choices, groups, opening, subject
 from beeld.profiles.atlas.sheets import Reader
 from beeld.profiles.atlas.words import WORDS
-from beeld.profiles.language import tr
+from beeld.profiles.language import spoken, tr
 from beeld.profiles.lenses import Lens
 from beeld.profiles.maps.figures import boundary_publisher
 from beeld.profiles.maps.outlines import Outlines, read_outlines
@@ -37,8 +37,10 @@ def write_atlas(con: duckdb.DuckDBPyConnection, site: Site, lenses: Sequence[Len
     listing = choices(con, site.data.catalog, sorted(gemeenten))
     written, places, periods = _write_sheets(folder, reader, listing)
     outlines = read_outlines(con, {area.code: area.gemeente or "" for area in areas})
+    said = spoken()
     content = {
         "words": dict(WORDS),
+        "notation": {"tag": said.tag, "thousands": said.thousands, "decimal": said.decimal},
         "release": site.data.release.id,
         "gemeenten": [[code, clean(name)] for code, name in gemeenten.items()],
         "subjects": {choice.key: subject(choice, site.data.catalog) for choice in listing},

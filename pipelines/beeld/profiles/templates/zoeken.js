@@ -4,6 +4,7 @@
   const form = document.querySelector("form.zoek");
   const field = form.querySelector("input");
   const status = form.querySelector("[role=status]");
+  const { none, one, more } = status.dataset;
   const plain = (text) => text.toLowerCase().normalize("NFD").replace(/[\u0300-\u036f]/g, "");
   const groups = Array.from(document.querySelectorAll("details.gemeente"), (group) => ({
     group,
@@ -23,7 +24,7 @@
       group.open = words.length ? here > 0 : open;
       found += here;
     }
-    status.textContent = !words.length ? "" : found === 0 ? "Geen gebied gevonden." : found === 1 ? "1 gebied gevonden." : found + " gebieden gevonden.";
+    status.textContent = !words.length ? "" : found === 0 ? none : found === 1 ? one : found + more;
   };
   form.hidden = false;
   form.addEventListener("submit", (event) => {

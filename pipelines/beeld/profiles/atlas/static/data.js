@@ -7,6 +7,8 @@ window.BeeldAtlas = (() => {
   let areas = null;
 
   const name = (key, year) => `${key} ${year}`;
+  /** A number as it is printed in the language of the page. */
+  const printed = (text) => Number(text.replaceAll(content.notation.thousands, "").replace(content.notation.decimal, "."));
   const column = (text, count) => (text === "" ? new Array(count).fill("") : text.split("|"));
 
   /** Take a sheet that a data script hands over. */
@@ -14,7 +16,7 @@ window.BeeldAtlas = (() => {
     const count = sheet.kind.length;
     for (const part of ["shown", "lower", "upper"]) sheet[part] = column(sheet[part], count);
     // Where the printed texts say all that there is, the values are not written twice.
-    sheet.value ??= sheet.shown.map((text) => (text === "" ? null : Number(text.replaceAll(".", "").replace(",", "."))));
+    sheet.value ??= sheet.shown.map((text) => (text === "" ? null : printed(text)));
     sheet.unsure = new Set(sheet.unsure);
     sheets.set(name(sheet.key, sheet.year), sheet);
   }

@@ -70,7 +70,7 @@ BeeldAtlas.page = (() => {
     const town = content.gemeenten.find(([code]) => code === state.gemeente);
     const own = state.klassen === "own";
     const rule = own ? (subject.modelled ? words.steps : words.even) : subject.modelled ? words.fixed_steps : words.fifths;
-    const entry = (look, pattern, text, count) => node("li", {}, BeeldAtlas.map.swatch(look, pattern), ` ${text} (${count.toLocaleString("nl-NL")})`);
+    const entry = (look, pattern, text, count) => node("li", {}, BeeldAtlas.map.swatch(look, pattern), ` ${text} (${count.toLocaleString(content.notation.tag)})`);
     const grey = ["", content.style.emptyFill, content.style.emptyHatch];
     part("legend").replaceChildren(
       node("p", {}, node("strong", {}, own ? `${words.own_classes} ${town[1]}` : words.nl_classes), ` ${subject.unit}`),

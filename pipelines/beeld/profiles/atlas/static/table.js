@@ -32,8 +32,8 @@ BeeldAtlas.table = (() => {
     return line;
   }
 
-  const dutch = (count) => count.toLocaleString("nl-NL");
-  const range = (rows, all) => `${dutch(start + 1)} ${words.to} ${dutch(start + rows)} ${words.of} ${dutch(all)}`;
+  const whole = (count) => count.toLocaleString(content.notation.tag);
+  const range = (rows, all) => `${whole(start + 1)} ${words.to} ${whole(start + rows)} ${words.of} ${whole(all)}`;
 
   /** Draw the rows of a sheet; a new choice of areas starts at the first row. */
   function draw(sheet, state) {
