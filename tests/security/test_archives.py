@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import os
 import sqlite3
 import stat
 import struct
@@ -18,6 +17,7 @@ from beeld.sources import limits
 from beeld.sources.limits import OverLimit, open_gzip, open_zip, read_json
 from beeld.sources.spreadsheet import open_workbook
 from beeld.sources.tabular import Form, open_table
+from tests.measured import untraced
 
 SECONDS, GIBIBYTE = 10.0, 1024 * 1024 * 1024
 MEGABYTE = 1024 * 1024
@@ -28,7 +28,7 @@ import pathlib, re, sys, time
 pathlib.Path("/proc/self/clear_refs").write_text("5")  # the peak so far is that of the process that started this one
 from beeld.sources.limits import OverLimit
 from beeld.sources.tabular import Form, open_table
-started = time.monotonic()
+started = time.process_time()
 said = "read"
 try:
     form = Form(sys.argv[2], sys.argv[3], lid=sys.argv[4])
@@ -38,7 +38,7 @@ try:
 except OverLimit as error:
     said = "refused: " + error.what
 peak = re.search(r"VmHWM:\\s+(\\d+) kB", pathlib.Path("/proc/self/status").read_text())
-print(time.monotonic() - started, int(peak[1]) * 1024, said, sep="\\n")
+print(time.process_time() - started, int(peak[1]) * 1024, said, sep="\\n")
 """
 
 
@@ -193,8 +193,8 @@ def test_bomb_is_refused_in_time_and_memory(name: str, tmp_path: Path) -> None:
         [sys.executable, "-c", PROBE, str(path), form, packing, "cijfers.csv" if name == "lying header" else "c*.csv"],
         capture_output=True,
         text=True,
-        env=os.environ,
-        timeout=60,
+        env=untraced(),
+        timeout=300,
     )
     path.unlink()
     assert ended.returncode == 0, ended.stderr

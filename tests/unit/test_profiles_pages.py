@@ -200,8 +200,8 @@ def made(tmp_path_factory: pytest.TempPathFactory, catalog: Catalog) -> Made:
 
 
 def visible(page: lxml_html.HtmlElement) -> str:
-    """The text of the body."""
-    return re.sub(r"\s+", " ", " ".join(page.find("body").itertext()))
+    """The text of the body, without the scripts in it."""
+    return re.sub(r"\s+", " ", " ".join(page.xpath("//body//text()[not(ancestor::script)]")))
 
 
 def parse_dutch(shown: str) -> float:
