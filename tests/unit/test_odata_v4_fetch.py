@@ -293,7 +293,7 @@ def test_what_was_left_of_another_state_or_was_damaged_is_asked_again(v4: V4Worl
     (left / "Observations-0002.json.gz").write_bytes(b"damaged")
     v4.server.clear_log()
     kept = v4.fetch()
-    assert observation_pages(v4) == 3
+    assert observation_pages(v4) == 5
 
     v4.server.fault("status", PAGES, after=3, table=NAME, code=503)
     with pytest.raises(SourceUnreachable):

@@ -351,6 +351,17 @@ def test_pages_of_the_ogc_api(web: Web, monkeypatch: pytest.MonkeyPatch, kind: s
         web.fetch(PDOK, "buurten_2024", first)
 
 
+@pytest.mark.bronfout
+@pytest.mark.parametrize("body", ['{"content_crs": 1, "features": []}', '{"content_crs": 1, "body": 2}'])
+def test_a_collection_that_looks_like_our_envelope_is_judged_as_any_other(web: Web, body: str) -> None:
+    """The CRS of a header is kept beside the body; what a service says under that name is not taken for it."""
+    web.server.down("wfs")
+    web.server.fault("status", r"/items\?", code=200, body=body)
+    with pytest.raises(SourceChanged, match="buurten_2024"):
+        web.fetch(PDOK, "buurten_2024")
+    assert web.archived() == []
+
+
 def test_every_declared_table_has_a_sample() -> None:
     for source in (LBM, PDOK):
         for table in source.tabellen:

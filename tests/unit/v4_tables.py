@@ -129,7 +129,7 @@ class V4World:
         """Fetch the first table of a source; raises what fetching raises."""
         declared = of or source()
         table = declared.tabellen[0]
-        return fetch.reader_of(declared, table).fetch(fetch.Look(self.settings, self.client), declared, table, previous)
+        return fetch.fetched(fetch.Look(self.settings, self.client), declared, table, previous)
 
     def archived(self, name: str = NAME) -> list[Path]:
         """The deliveries in the archive."""

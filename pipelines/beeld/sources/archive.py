@@ -26,7 +26,7 @@ import orjson
 
 from beeld.errors import Damaged
 from beeld.sources import journal
-from beeld.sources.journal import Document
+from beeld.sources.journal import Document, Stale
 from beeld.sources.packed import CutOff, unpacked
 
 SIDECAR = "snapshot.json"
@@ -119,12 +119,12 @@ class Delivery:
     """A delivery on its way into the archive: written to scratch space, moved in one step when it is complete and checked.
 
     With `state` (what the source says of itself now) the documents that an earlier fetch of the same state left are there to be
-    used again; without it, or in another state, the delivery begins empty.
+    used again; without it, or in another state, the delivery begins empty. `way` tells apart the ways to one table.
     """
 
-    def __init__(self, scratch: Path, bron: str, tabel: str, state: str = "") -> None:
+    def __init__(self, scratch: Path, bron: str, tabel: str, state: str = "", way: str = "") -> None:
         self.bron, self.tabel = bron, tabel
-        self.folder = journal.place(scratch, bron, tabel)
+        self.folder = journal.place(scratch, bron, tabel, way)
         self.documents: list[Document] = []
         self._journalled = bool(state)
         self._kept = journal.kept(self.folder, state) if state else {}
@@ -139,15 +139,35 @@ class Delivery:
         return self.folder / f"{name}.json.gz"
 
     def kept(self, name: str, url: str) -> Document | None:
-        """The document of this name that an earlier fetch left, if it came from the same address."""
+        """The document of this name that an earlier fetch left, if it came from the same address.
+
+        Raises Stale when its bytes are not those that were received.
+        """
         document = self._kept.get(name)
-        return document if document is not None and document.url == url and self.path(name).is_file() else None
+        if document is None or document.url != url or not self.path(name).is_file():
+            return None
+        if _sha256(self.path(name)) != document.sha256:
+            raise Stale
+        return document
+
+    def follows_kept(self, name: str) -> bool:
+        """True when the page before `name` was kept by an earlier fetch, so that its next link is as old."""
+        last = self.documents[-1] if self.documents else None
+        return last is not None and last.naam[:-4] == name[:-4] and self._kept.get(last.naam) is last
+
+    def agree(self, address: str, said: str) -> None:
+        """What the service says at `address` besides `state`; Stale when the fetch that broke off heard otherwise there."""
+        heard, digest = self._kept.get(address), hashlib.sha256(said.encode()).hexdigest()
+        if heard is not None and heard.sha256 != digest:
+            raise Stale
+        if heard is None and self._journalled:
+            journal.note(self.folder, Document(address, address, digest, digest, 0, now()))
 
     def add(self, name: str, url: str, body: bytes, content: Any) -> None:
         """Keep one reply under `name`; `content` is what it says, decoded, and identifies it."""
         self.path(name).write_bytes(gzip.compress(body, compresslevel=1, mtime=0))
         said = hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
-        self.documents.append(Document(name, url, hashlib.sha256(body).hexdigest(), said, len(body), now()))
+        self.record(Document(name, url, hashlib.sha256(body).hexdigest(), said, len(body), now()))
 
     def record(self, document: Document) -> None:
         """`document`, whose file is in place, belongs to the delivery; a fetch that breaks off later need not ask it again."""
@@ -205,6 +225,17 @@ class Delivery:
         self.folder.rename(target)
         sync(target.parent)
         return snapshot
+
+
+def _sha256(path: Path) -> str:
+    """The sha256 of the body in a kept file; empty when it cannot be unpacked."""
+    digest = hashlib.sha256()
+    try:
+        for part in unpacked(path):
+            digest.update(part)
+    except CutOff:
+        return ""
+    return digest.hexdigest()
 
 
 def table_folder(raw: Path, bron: str, tabel: str) -> Path:

@@ -268,7 +268,7 @@ def _look_at(look: Look, source: Source, table: Table, previous: Snapshot | None
         journal.discard(look.settings.build, source.bron, table.tabel)
         return Delivered(source, table, previous, "actueel")
     known = archive.snapshot_names(raw, source.bron, table.tabel)
-    snapshot = reader.fetch(look, source, table, previous)
+    snapshot = fetched(look, source, table, previous)
     try:
         look.judge(source, table, snapshot, previous)
     except SourceChanged as error:
@@ -280,6 +280,25 @@ def _look_at(look: Look, source: Source, table: Table, previous: Snapshot | None
     look.watched(TableProgress(f"{source.bron} {table.tabel}", snapshot.rijen, 0, 0, done=True))
     said = f"{source.bron} {table.tabel}: {'; '.join(notices)}." if notices else ""
     return Delivered(source, table, snapshot, "actueel", said, fetched=True)
+
+
+def fetched(look: Look, source: Source, table: Table, previous: Snapshot | None) -> Snapshot:
+    """The table in the archive, with what a fetch that broke off left; where that is stale everything is asked for again.
+
+    Raises SourceUnreachable (what was received is kept for the next time) or SourceChanged (nothing is kept).
+    """
+    bring, scratch = reader_of(source, table).fetch, look.settings.build
+    try:
+        try:
+            snapshot = bring(look, source, table, previous)
+        except journal.Stale:
+            journal.discard(scratch, source.bron, table.tabel)
+            snapshot = bring(look, source, table, previous)
+    except SourceChanged:
+        journal.discard(scratch, source.bron, table.tabel)
+        raise
+    journal.discard(scratch, source.bron, table.tabel)  # what another way to the table left
+    return snapshot
 
 
 def _notices(raw: Path, source: Source, table: Table, snapshot: Snapshot, previous: Snapshot | None) -> tuple[str, ...]:
@@ -311,8 +330,8 @@ class Reader:
     """How one protocol is read. A new protocol is an entry of READERS; a declaration chooses it by name.
 
     `mark` gives what the service says of a table now (unchanged means: do not fetch), or None when it does not list the table.
-    `fetch` brings the whole table into the archive or raises SourceUnreachable or SourceChanged. `newest_year` reads the newest
-    peiljaar of an archived delivery, `structure` its columns.
+    `fetch` brings the whole table into the archive or raises SourceUnreachable, SourceChanged, or Stale for what an earlier fetch
+    left. `newest_year` reads the newest peiljaar of an archived delivery, `structure` its columns.
     """
 
     mark: Callable[[Look, Source, Table, Catalogues], str | None]
@@ -378,7 +397,7 @@ def _web_fetch(look: Look, source: Source, table: Table, previous: Snapshot | No
 
 
 def _reach(look: Look) -> web.Reach:
-    return web.Reach(look.network(), look.settings, look.progress)
+    return web.Reach(look.network(), look.settings, look.progress, look.mark)
 
 
 READERS: Mapping[str, Reader] = {

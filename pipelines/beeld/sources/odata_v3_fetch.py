@@ -7,7 +7,6 @@ long as the source says the same `Modified`: the kept pages are judged again, on
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
@@ -25,7 +24,6 @@ from beeld.sources.http import NotFound, Rejected, follow, get_text, save_json
 from beeld.sources.journal import Document
 from beeld.sources.members import of_table
 from beeld.sources.odata_v3 import DROP_REFUSED, TYPED, UNTYPED, refuse_lost_columns
-from beeld.sources.packed import CutOff, unpacked
 from beeld.sources.pages import Form, Lot, Objects, Page, Row, read_page
 from beeld.sources.progress import TableProgress
 from beeld.sources.questions import WHOLE, Question, data_questions, region_questions
@@ -35,10 +33,6 @@ MAX_METADATA_PAGES = 100
 MAX_DATA_PAGES = 1000
 ADDRESSES = frozenset({"ApiUrl", "FeedUrl", "SummaryAndLinks"})
 """Members of TableInfos that hold addresses of the host; the text of the last one stands in `Summary` too."""
-
-
-class _Stale(Exception):
-    """What an earlier fetch left is not what its journal says."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +71,8 @@ def fetch(
     """Fetch one table, or the rows of some of its gemeenten, check it and move it into the archive.
 
     `state` is `Modified` as the catalogue says it; a table whose own `Modified` is another at the end was read while it changed,
-    is read once more and then refused. `receive` gives who wants the cells of the rows as they come. Raises SourceUnreachable
-    (what was received is kept for the next time) or SourceChanged (nothing is kept); in both cases nothing reaches the archive.
+    is read once more and then refused. `receive` gives who wants the cells of the rows as they come. Raises SourceUnreachable,
+    SourceChanged or Stale; then nothing reaches the archive, and what was received is left in `scratch`.
     """
     where, root = f"{source.bron} {table.tabel}", f"{base}/ODataFeed/odata/{table.tabel}"
     tries = 0
@@ -87,18 +81,12 @@ def fetch(
         try:
             job = Fetch(client, root, source, table, delivery, gemeenten, report, receive)
             found = _fetch_once(job, state, raw, previous)
-        except _Stale:
-            delivery.discard()
-            continue
         except (Ignored, Rejected):
             if gemeenten is None:
                 raise
             delivery.discard()
             gemeenten = None  # the service passes over the filter, or does not accept it: then the whole table
             continue
-        except SourceChanged:
-            delivery.discard()
-            raise
         if isinstance(found, Snapshot):
             return found
         delivery.discard()
@@ -231,25 +219,12 @@ def _page(job: Fetch, name: str, url: str, reading: Reading[Lot], where: str) ->
 
     path, known = job.delivery.path(name), job.delivery.kept(name, url)
     if known is not None:
-        if _sha256(path) != known.sha256:
-            raise _Stale
         page = read(path)
         job.delivery.record(known)
         return page
     _, page = save_json(job.client, url, path, read, where=where)
     job.delivery.record(_document(name, url, page))
     return page
-
-
-def _sha256(path: Path) -> str:
-    """The sha256 of the body in a kept file; empty when it cannot be unpacked."""
-    digest = hashlib.sha256()
-    try:
-        for part in unpacked(path):
-            digest.update(part)
-    except CutOff:
-        return ""
-    return digest.hexdigest()
 
 
 def _pages(job: Fetch, name: str, first: int, url: str, reading: Reading[Lot], limit: Callable[[int], int]) -> Iterator[Page]:

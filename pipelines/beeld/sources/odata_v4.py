@@ -6,31 +6,27 @@ of observations that the service states, because a cell without a value is omitt
 
 from __future__ import annotations
 
-import gzip
 import re
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote
 
 import httpx
-import orjson
 
 from beeld.errors import SourceChanged
 from beeld.sources import odata_v4_bulk
-from beeld.sources.archive import Delivery, Snapshot, now
+from beeld.sources.archive import Delivery, Snapshot
 from beeld.sources.columns import Layout
 from beeld.sources.declarations import Source, Table
 from beeld.sources.http import NotFound, Rejected, Reply, follow, get_json, get_text, safe
-from beeld.sources.journal import Document
 from beeld.sources.observations import Ledger, of_rows
 from beeld.sources.odata_v3 import DROP_REFUSED, CatalogueEntry
 from beeld.sources.odata_v4_lists import Description, batches, delivers_v4, describe, read_layout
 from beeld.sources.progress import TableProgress
+from beeld.sources.replies import kept_or_asked
 
 CATALOG = "CBS"
 """The catalog of a service for which a declaration names no other in `pad`."""
@@ -91,8 +87,8 @@ def fetch(
 ) -> Snapshot:
     """Fetch what is declared of one table, check it and move it into the archive; in bulk where the declaration says so.
 
-    A table that changes while it is read is read once more and then refused. Raises SourceUnreachable or SourceChanged; then
-    nothing reaches the archive, but pages of observations that were whole need not be asked again while the table is the same.
+    A table that changes while it is read is read once more and then refused. Raises SourceUnreachable, SourceChanged or Stale;
+    then nothing reaches the archive, and the pages that were whole are left in `scratch`.
     """
     where = f"{source.bron} {table.tabel}"
     service = source.service(table)
@@ -104,11 +100,7 @@ def fetch(
         delivery = Delivery(scratch, source.bron, table.tabel, "v4 " + " ".join(_moments(info)))
         delivery.add("Properties-0001", reply.url, reply.body, _steady(info))
         visit = _Visit(client, root, source, table, delivery, where, report)
-        try:
-            snapshot = _fetch_once(visit, info, raw, previous, zipped)
-        except SourceChanged:  # what was refused may not be taken up again
-            delivery.discard()
-            raise
+        snapshot = _fetch_once(visit, info, raw, previous, zipped)
         if snapshot is not None:
             return snapshot
     raise SourceChanged("Modified keeps changing while the table is read", where=where)
@@ -173,7 +165,7 @@ def _value(content: Mapping[str, Any], where: str) -> list[Row]:
 
 def _pages(
     ask: Callable[[str], tuple[bytes, Row]], url: str, where: str, limit: int, expected: int | None = None
-) -> Iterator[tuple[tuple[str, bytes], list[Row]]]:
+) -> Iterator[tuple[bytes, list[Row]]]:
     """Every page of an entity set, next links followed verbatim; refuses a link seen before and more than `limit` pages.
 
     `ask` gives the body and the content of one page.
@@ -190,7 +182,7 @@ def _pages(
         rows = _value(content, where)
         if expected is not None and len(seen) == 1 and rows:
             limit = -(-expected // len(rows)) + 2
-        yield (target, body), rows
+        yield body, rows
         link = content.get("@odata.nextLink")
         target = follow(target, str(link), where) if link else None
 
@@ -205,42 +197,24 @@ def _asking(client: httpx.Client, where: str) -> Callable[[str], tuple[bytes, Ro
     return ask
 
 
-def _resuming(visit: _Visit, where: str) -> Callable[[str], tuple[bytes, Row]]:
-    """Each page of observations from what a fetch that broke off left, else from the service; it belongs to the delivery then."""
-    ask = _asking(visit.client, where)
+def _storing(visit: _Visit, name: str, said: Callable[[Row], Any], where: str) -> Callable[[str], tuple[bytes, Row]]:
+    """Each page of an entity set, kept or from the service, into the delivery under the next number; `said` identifies it."""
 
     def take(target: str) -> tuple[bytes, Row]:
-        name = f"Observations-{1 + sum(each.naam.startswith('Observations-') for each in visit.delivery.documents):04d}"
-        path, known = visit.delivery.path(name), visit.delivery.kept(name, target)
-        if known is not None and sha256(body := _unpacked(path)).hexdigest() == known.sha256:
-            visit.delivery.record(known)
-            return body, orjson.loads(body.removeprefix(b"\xef\xbb\xbf"))
-        body, content = ask(target)
-        path.write_bytes(gzip.compress(body, compresslevel=1, mtime=0))
-        said = sha256(orjson.dumps(content.get("value"), option=orjson.OPT_SORT_KEYS)).hexdigest()
-        visit.delivery.record(Document(name, target, sha256(body).hexdigest(), said, len(body), now()))
-        return body, content
+        number = 1 + sum(document.naam.startswith(f"{name}-") for document in visit.delivery.documents)
+        return kept_or_asked(visit.client, visit.delivery, f"{name}-{number:04d}", target, said, where)
 
     return take
-
-
-def _unpacked(path: Path) -> bytes:
-    """The body in a kept file; nothing when it cannot be unpacked."""
-    try:
-        return gzip.decompress(path.read_bytes())
-    except (OSError, EOFError, zlib.error):
-        return b""
 
 
 def _store_set(visit: _Visit, name: str) -> list[Row]:
     """The rows of a list, archived. MeasureGroups may be absent; every other list must be there and hold something."""
     rows: list[Row] = []
     where = f"{visit.where} {name}"
-    pages = _pages(_asking(visit.client, where), f"{visit.root}/{name}", where, limit=100)
+    ask = _storing(visit, name, lambda content: [_steady(row) for row in _value(content, where)], where)
     try:
-        for number, ((target, body), page) in enumerate(pages, start=1):
+        for _, page in _pages(ask, f"{visit.root}/{name}", where, limit=100):
             rows += page
-            visit.delivery.add(f"{name}-{number:04d}", target, body, [_steady(row) for row in page])
     except NotFound:
         if name != "MeasureGroups":
             raise
@@ -260,11 +234,12 @@ def _store_observations(visit: _Visit, described: Description, info: Row, ledger
     if counts == [None]:
         counts = [_count(visit.client, url, None, visit.where)]
     where = f"{visit.where} Observations"
+    ask = _storing(visit, "Observations", lambda content: content.get("value"), where)
     number = size = 0
     for selection, stated in zip(filters, counts, strict=True):
         before = ledger.rows
         target = url if selection is None else f"{url}?$filter={quote(selection)}"
-        for (_, body), rows in _pages(_resuming(visit, where), target, where, 1000, stated):
+        for body, rows in _pages(ask, target, where, 1000, stated):
             number += 1
             place = f"{where} page {number}"
             ledger.take(of_rows(rows, described.layout.dimensions, place), place, filtered=selection is not None)

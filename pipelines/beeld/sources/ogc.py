@@ -16,6 +16,7 @@ from beeld.errors import SourceChanged
 from beeld.sources.archive import BOM, Delivery, Snapshot
 from beeld.sources.declarations import Source, Table
 from beeld.sources.http import NotFound, Rejected, Reply, follow, get_json, safe
+from beeld.sources.replies import as_received, kept_or_asked
 
 RD_NEW = "http://www.opengis.net/def/crs/EPSG/0/28992"
 RD_NEW_CODE = "EPSG:28992"
@@ -73,17 +74,20 @@ def fetch(
     raw: Path,
     scratch: Path,
     progress: Callable[[str], None],
+    state: str = "",
 ) -> Snapshot:
     """Fetch the newest of the declared years that the collection has; SourceChanged when it has none of them.
 
-    A service that does not know the question `jaarcode` is asked for everything; the year is chosen when it is read.
+    A service that does not know the question `jaarcode` is asked for everything; the year is chosen when it is read. Pages that
+    an earlier fetch in the same `state` left are not asked for again; Stale when they cannot be used.
     """
     where = f"{source.bron} {table.tabel}"
     collection = f"{base}{source.service(table).pad}/collections/{layer_of(table)}"
     crs = f"&crs={quote(RD_NEW, safe='')}"
     for question in (*(f"{crs}&jaarcode={year}" for year in table.jaren), crs, ""):
-        delivery = Delivery(scratch, source.bron, table.tabel)
-        count = _store(client, f"{collection}/items?f=json&limit={LIMIT}{question}", table, delivery, where, progress)
+        url = f"{collection}/items?f=json&limit={LIMIT}{question}"
+        delivery = Delivery(scratch, source.bron, table.tabel, state, url)
+        count = _store(client, url, table, delivery, where, progress)
         if count:
             return delivery.archive(raw, gewijzigd="", licentie=source.licentie, url=collection, titel=source.titel, rijen=count)
     raise SourceChanged(f"has no features of {', '.join(map(str, table.jaren))}", where=where)
@@ -98,26 +102,37 @@ def store_figures(
     """
     found: list[dict[str, Any]] = []
     seen: set[bytes] = set()
+    url = f"{address}/collections/{layer_of(table)}/items?f=json&limit={LIMIT}"
+    for number, features in enumerate(_pages(client, url, delivery, where, as_received), start=1):
+        keys = [orjson.dumps(feature["properties"], option=orjson.OPT_SORT_KEYS) for feature in features]
+        if len(set(keys)) != len(keys) or not seen.isdisjoint(keys):
+            raise SourceChanged("delivers a feature twice (a page served twice?)", where=where)
+        seen.update(keys)
+        found += [feature["properties"] for feature in features]
+        progress(f"{where}: page {number}, {len(found)} features")
+    return found
+
+
+def _pages(
+    client: httpx.Client, url: str, delivery: Delivery, where: str, body_of: Callable[[Reply, dict[str, Any]], bytes]
+) -> Iterator[list[dict[str, Any]]]:
+    """The features of every page, which is kept in the delivery unless it has none; SourceChanged for a circle of pages."""
     visited: set[str] = set()
-    target: str | None = f"{address}/collections/{layer_of(table)}/items?f=json&limit={LIMIT}"
+    target: str | None = url
     while target is not None:
         if target in visited:
             raise SourceChanged("next links go in a circle", where=where)
         if len(visited) >= MAX_PAGES:
             raise SourceChanged(f"delivers more than {MAX_PAGES} pages", where=where)
         visited.add(target)
-        reply, content = get_json(client, target, where=where)
+        name = f"{ITEMS}-{len(visited):04d}"
+        _, kept = kept_or_asked(client, delivery, name, target, lambda said: feature_list(said, where), where, body_of)
+        content, _ = _unwrapped(kept)
         features = feature_list(content, where)
-        keys = [orjson.dumps(feature["properties"], option=orjson.OPT_SORT_KEYS) for feature in features]
-        if len(set(keys)) != len(keys) or not seen.isdisjoint(keys):
-            raise SourceChanged("delivers a feature twice (a page served twice?)", where=where)
-        seen.update(keys)
-        if features:
-            delivery.add(f"{ITEMS}-{len(visited):04d}", target, reply.body, features)
-        found += [feature["properties"] for feature in features]
-        progress(f"{where}: page {len(visited)}, {len(found)} features")
+        if not features:
+            delivery.forget(name)
+        yield features
         target = _next(target, content, where)
-    return found
 
 
 def _next(target: str, content: dict[str, Any], where: str) -> str | None:
@@ -127,31 +142,20 @@ def _next(target: str, content: dict[str, Any], where: str) -> str | None:
 
 def _store(client: httpx.Client, url: str, table: Table, delivery: Delivery, where: str, progress: Callable[[str], None]) -> int:
     seen: set[tuple[int, str, str]] = set()
-    visited: set[str] = set()
-    target: str | None = url
-    while target is not None:
-        if target in visited:
-            raise SourceChanged("next links go in a circle", where=where)
-        if len(visited) >= MAX_PAGES:
-            raise SourceChanged(f"delivers more than {MAX_PAGES} pages", where=where)
-        visited.add(target)
-        try:
-            reply, content = get_json(client, target, where=where)
-        except (NotFound, Rejected):  # a year that the collection does not have
-            if len(visited) > 1:
-                raise
-            return 0
-        features = feature_list(content, where)
-        for feature in features:
-            code, year = boundary_key(feature, where)
-            key = (year, code, str(feature["properties"].get("water") or LAND).upper())
-            if key in seen:
-                raise SourceChanged(f"delivers feature {year} {safe(code)} twice (a page served twice?)", where=where)
-            seen.add(key)
-        if features:
-            delivery.add(f"{ITEMS}-{len(visited):04d}", target, _with_crs(reply, content), features)
-        progress(f"{where}: page {len(visited)}, {len(seen)} features")
-        target = _next(target, content, where)
+    number = 0
+    try:
+        for number, features in enumerate(_pages(client, url, delivery, where, _with_crs), start=1):
+            for feature in features:
+                code, year = boundary_key(feature, where)
+                key = (year, code, str(feature["properties"].get("water") or LAND).upper())
+                if key in seen:
+                    raise SourceChanged(f"delivers feature {year} {safe(code)} twice (a page served twice?)", where=where)
+                seen.add(key)
+            progress(f"{where}: page {number}, {len(seen)} features")
+    except (NotFound, Rejected):  # a year that the collection does not have
+        if number:
+            raise
+        return 0
     return len([key for key in seen if key[0] in table.jaren])
 
 
@@ -161,6 +165,11 @@ def _with_crs(reply: Reply, content: dict[str, Any]) -> bytes:
         return reply.body
     head = orjson.dumps({"content_crs": reply.content_crs.strip("<> ")})[:-1]
     return head + b',"body":' + reply.body.removeprefix(BOM).strip() + b"}"
+
+
+def _unwrapped(kept: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """What a service said, and the CRS that its HTTP header named where `_with_crs` kept that beside it."""
+    return (kept["body"], str(kept["content_crs"])) if kept.keys() == {"content_crs", "body"} else (kept, "")
 
 
 def feature_list(content: dict[str, Any], where: str) -> list[dict[str, Any]]:
@@ -191,11 +200,7 @@ def boundary_key(feature: dict[str, Any], where: str) -> tuple[str, int]:
 def documents(snapshot: Snapshot) -> Iterator[tuple[dict[str, Any], str]]:
     """Every archived feature collection, with the CRS that came in its HTTP header where there was one."""
     for document in snapshot.names(f"{ITEMS}-"):
-        content: dict[str, Any] = snapshot.content(document)
-        if "content_crs" in content:
-            yield content["body"], str(content["content_crs"])
-        else:
-            yield content, ""
+        yield _unwrapped(snapshot.content(document))
 
 
 def read_records(snapshot: Snapshot) -> list[dict[str, Any]]:

@@ -25,6 +25,8 @@ from beeld.sources.structure import Structure, of_records
 DROP_REFUSED = 0.1
 """Share of records that may be missing compared with the previous delivery (RELIABILITY.md F28)."""
 TABLE = "tabel"
+PAGED = frozenset({"ogc_features", "wfs"})
+"""Protocols whose tables come in pages: a fetch that breaks off leaves them for the next one."""
 Answer = TypeVar("Answer")
 
 
@@ -35,6 +37,8 @@ class Reach:
     client: httpx.Client
     settings: Settings
     progress: Callable[[str], None]
+    mark: str = ""
+    """What the service said of the table at this look; pages that came while it said the same need not be asked for again."""
 
     def address(self, source: Source, table: Table) -> str:
         """The base address of the service and the path of the table's way under it."""
@@ -71,7 +75,8 @@ def mark(reach: Reach, source: Source, table: Table) -> str | None:
 def fetch(reach: Reach, source: Source, table: Table, previous: Snapshot | None) -> Snapshot:
     """The whole table in the archive, over the first way that can be read; a file of `[bestanden]` goes before every service."""
     if path := reach.settings.files.get(source.bron):
-        return _archive(reach, source, table, previous, lambda delivery, where: _from_file(path, source, table, delivery, where))
+        delivery = Delivery(reach.settings.build, source.bron, table.tabel)
+        return _archive(reach, source, table, previous, delivery, lambda where: _from_file(path, source, table, delivery, where))
     return _first_way(reach, source, table, lambda way: _fetch(reach, source, way, previous))
 
 
@@ -126,21 +131,27 @@ def _fetch(reach: Reach, source: Source, way: Table, previous: Snapshot | None) 
     if protocol == "ogc_features" and not source.figures:
         base = reach.settings.address(source.service(way).dienst, source.adressen)
         raw, scratch = reach.settings.raw, reach.settings.build
-        return ogc.fetch(reach.client, base, source, way, raw=raw, scratch=scratch, progress=reach.progress)
+        return ogc.fetch(reach.client, base, source, way, raw=raw, scratch=scratch, progress=reach.progress, state=reach.mark)
     if protocol not in WAYS:
         raise UsageError(
             f"there is no way '{protocol}'", where=f"{source.bron}.yaml", todo=f"Choose from {', '.join(sorted(WAYS))}"
         )
-    return _archive(reach, source, way, previous, lambda delivery, where: WAYS[protocol](reach, source, way, delivery, where))
+    state, address = reach.mark if protocol in PAGED else "", reach.address(source, way)
+    delivery = Delivery(reach.settings.build, source.bron, way.tabel, state, f"{protocol} {address}")
+    return _archive(reach, source, way, previous, delivery, lambda where: WAYS[protocol](reach, source, way, delivery, where))
 
 
 def _archive(
-    reach: Reach, source: Source, table: Table, previous: Snapshot | None, receive: Callable[[Delivery, str], Received]
+    reach: Reach,
+    source: Source,
+    table: Table,
+    previous: Snapshot | None,
+    delivery: Delivery,
+    receive: Callable[[str], Received],
 ) -> Snapshot:
-    """What `receive` brings, judged as a whole before it enters the archive; SourceChanged keeps it out."""
+    """What `receive` brings into the delivery, judged as a whole before it enters the archive; SourceChanged keeps it out."""
     where = f"{source.bron} {table.tabel}"
-    delivery = Delivery(reach.settings.build, source.bron, table.tabel)
-    received = receive(delivery, where)
+    received = receive(where)
     if source.figures:
         cells(source, table, received.records, places(source, table, received.records, received.units, where), where)
     if previous is not None and len(received.records) < previous.rijen * (1 - DROP_REFUSED):

@@ -18,8 +18,9 @@ import orjson
 from beeld.errors import SourceChanged
 from beeld.sources.archive import Delivery
 from beeld.sources.columns import normal
-from beeld.sources.http import get_body, get_json, safe
-from beeld.sources.ogc import RD_NEW_CODE, feature_list
+from beeld.sources.http import get_body, safe
+from beeld.sources.ogc import ITEMS, RD_NEW_CODE, feature_list
+from beeld.sources.replies import kept_or_asked
 
 COUNT = 1000
 MAX_FEATURES = 200_000
@@ -87,11 +88,12 @@ def store(
 
     `known` are its fields. `wanted` asks for these fields only, and no geometry; the first that the layer has is the one to sort
     by. Raises SourceChanged when a feature comes twice, when there are more or fewer than the service said, or when that number
-    changes meanwhile.
+    changes meanwhile; Stale when an earlier fetch left pages of another number or of other fields.
     """
     expected = matched(client, address, layer, where)
     if expected > MAX_FEATURES:
         raise SourceChanged(f"has {expected} features, more than {MAX_FEATURES}", where=where)
+    delivery.agree(address, f"{expected} {sorted(known.items())}")
     plain = {normal(name): name for name, kind in known.items() if not GEOMETRY.search(kind)}
     chosen = list(dict.fromkeys(plain[name] for name in map(normal, wanted or plain) if name in plain))
     question = {"service": "WFS", "version": "2.0.0", "request": "GetFeature", "typeNames": layer}
@@ -104,7 +106,8 @@ def store(
     while len(found) < expected:
         page += 1
         target = f"{address}?{urlencode({**question, 'startIndex': str(len(found))})}"
-        reply, content = get_json(client, target, where=where)
+        name = f"{ITEMS}-{page:04d}"
+        _, content = kept_or_asked(client, delivery, name, target, lambda said: feature_list(said, where), where)
         features = feature_list(content, where)
         keys = {_identity(feature) for feature in features}
         if len(keys) != len(features) or keys & seen:
@@ -113,7 +116,6 @@ def store(
             raise SourceChanged(f"stops after {len(found)} of {expected} features", where=where)
         seen |= keys
         found += features
-        delivery.add(f"items-{page:04d}", target, reply.body, features)
         progress(f"{where}: page {page}, {len(found)} of {expected} features")
     if len(found) != expected or matched(client, address, layer, where) != expected:
         raise SourceChanged(f"delivers {len(found)} features; it said {expected}", where=where)
