@@ -293,6 +293,16 @@ def test_killed_between_two_pages(world: World) -> None:
     assert world.asked() == 2 * world.kind.pages - 2
 
 
+def test_the_answer_to_another_question_is_not_taken_up(anywhere: Callable[[Kind], World]) -> None:
+    """Pages of two features, after a fetch in pages of one: the same names, and not the same addresses."""
+    world = anywhere(KINDS["wfs"])
+    world.break_off()
+    world.patch.setattr(wfs, "COUNT", 2)
+    found = world.look()
+    assert world.asked() == 3
+    assert found.sha256 == world.elsewhere().sha256
+
+
 def test_the_lists_of_v4_were_there_too(anywhere: Callable[[Kind], World]) -> None:
     world = anywhere(KINDS["v4"])
     world.break_off()
@@ -304,6 +314,18 @@ def test_the_lists_of_v4_were_there_too(anywhere: Callable[[Kind], World]) -> No
         "MeasureGroups",  # which this table does not have
         "Observations",
     }
+
+
+def test_a_last_page_without_features_is_no_document(anywhere: Callable[[Kind], World]) -> None:
+    """Some services link to a page after the last: the same snapshot as from one that does not."""
+    world = anywhere(KINDS["ogc figures"])
+    fault = world.server.fault("page_loop", table="buurten", page=8, to=9)
+    world.break_off()
+    found = world.look()
+    assert (fault.hits, world.asked()) == (1, 7)
+    assert len(list(found.folder.iterdir())) == 8 + 1
+    world.server.clear_faults()
+    assert found.sha256 == world.elsewhere().sha256
 
 
 # ---------------------------------------------------------------- more than one way to a table
