@@ -21,6 +21,7 @@ Array = Any
 """An Arrow array; pyarrow has no types to name it with."""
 ARROW: Any = pa
 PARQUET: Any = pyarrow_parquet
+ARROW.set_memory_pool(ARROW.system_memory_pool())  # the usual one keeps what was let go
 
 TYPES: Mapping[Kind, Any] = {
     "text": pa.string(),

@@ -47,7 +47,7 @@ class Parsed:
     """A delivery that a stager parsed into `stuk_0` up to `pieces`; `append` adds it, `rows_sql` is what it adds.
 
     `present` are the declared columns that it has and `empty` the status of an empty cell under its protocol; `typed` says that a
-    null does not tell its kind.
+    null does not tell its kind. Rows that are `in_order` always come in the same order, so that sorting them would be for nothing.
     """
 
     source: Source
@@ -57,6 +57,7 @@ class Parsed:
     """Number of a piece -> its columns."""
     typed: bool
     empty: str
+    in_order: bool = False
 
     @property
     def where(self) -> str:
@@ -136,8 +137,7 @@ def rows_sql(con: duckdb.DuckDBPyConnection, parsed: Parsed, year_from: int) -> 
         {division}::integer as indeling_jaar, peiljaar in (select peiljaar from voorlopige) as voorlopig,
         {parsed.typed} as getypeerd, {", ".join(f"{cell} as {name}" for cell, name in zip(select, _named(source), strict=True))}
       from {joined} left join namen using (gebiedscode)
-      where peiljaar >= {int(year_from)}
-      order by gebiedscode, peiljaar"""
+      where peiljaar >= {int(year_from)}{"" if parsed.in_order else " order by gebiedscode, peiljaar"}"""
 
 
 def _named(source: Source) -> list[str]:

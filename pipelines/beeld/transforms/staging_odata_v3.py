@@ -297,7 +297,8 @@ def completed(con: duckdb.DuckDBPyConnection, source: Source, reading: Reading, 
             _refuse_repeats(con, number, reading.where)
         layout, untyped = reading.layout, reading.untyped
         empty = "niet_van_toepassing" if untyped else "onbekend"
-        yield Parsed(source, reading.table, layout.columns, columns, typed=not untyped, empty=empty), layout
+        in_order = len(columns) == 1  # that of the delivery; pieces are joined, which has no order of its own
+        yield Parsed(source, reading.table, layout.columns, columns, typed=not untyped, empty=empty, in_order=in_order), layout
 
 
 def _members(source: Source, layout: Layout, untyped: bool) -> dict[str, Any]:
