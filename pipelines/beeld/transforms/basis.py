@@ -47,7 +47,7 @@ class Parsed:
     """A delivery that a stager parsed into `stuk_0` up to `pieces`; `append` adds it, `rows_sql` is what it adds.
 
     `present` are the declared columns that it has and `empty` the status of an empty cell under its protocol; `typed` says that a
-    null does not tell its kind. Rows that are `in_order` always come in the same order, so that sorting them would be for nothing.
+    null does not tell its kind. Rows that are `in_order` always come in the same order; sorting them would be for nothing.
     """
 
     source: Source
