@@ -131,12 +131,14 @@ class Painter:
             return
         self.sheet.text(left, top + 9, tr("Nummers op de kaart"), 9, bold=True, under=True)
         rows = -(-len(self.key) // columns)
-        for index, (number, name) in enumerate(self.key):
-            x = left + (index // rows) * (width + 4) / columns
-            y = top + 22 + (index % rows) * KEY_LEADING
-            short = shorten(name, width / columns - 16, KEY_SIZE)
+        places = [
+            (left + (index // rows) * (width + 4) / columns, top + 22 + (index % rows) * KEY_LEADING)
+            for index in range(len(self.key))
+        ]
+        for (x, y), (number, _) in zip(places, self.key, strict=True):
             self.sheet.text(x + 11, y, number, KEY_SIZE, bold=True, ha="right", under=True)
-            self.sheet.text(x + 14, y, short, KEY_SIZE, under=True)
+        for (x, y), (_, name) in zip(places, self.key, strict=True):
+            self.sheet.text(x + 14, y, shorten(name, width / columns - 16, KEY_SIZE), KEY_SIZE, under=True)
 
     def paint(self, spec: Spec, out: Path, square: Square | None = None) -> MapPicture:
         """Draw one picture and write its files; `square` is the legend of two themes at once."""

@@ -121,8 +121,8 @@ class Line(Artist):
     Text, place and size are those that it was made with; only its colour may change afterwards.
     """
 
-    written: tuple[str, str] | None = None
-    """What stands before and after its colour in SVG, once that has been written."""
+    written: str | None = None
+    """What it is in SVG but for its style, once that has been written."""
 
     corner: tuple[int, int] | None = None
     """Pixels from the left and from the bottom, once it has been drawn."""

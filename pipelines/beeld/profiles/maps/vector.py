@@ -1,4 +1,4 @@
-"""A sheet as SVG: every outline once, numbers to a tenth of a point, text as text.
+"""A sheet as SVG: every outline once, in whole tenths of a point, text as text.
 
 matplotlib's own SVG writer takes four times the bytes and ten times the time (docs/benchmarks.md): it repeats style and numbers
 of six decimals for every area. Only the few kinds of artist that a sheet holds are known here; another kind is an error.
@@ -31,6 +31,10 @@ STROKES = {
     "....": "M1.7 2.2h1",
 }
 """The patterns of `style`, each in a square of 4.5 points."""
+TENTHS = 10
+"""Outlines are drawn this many times as large, which spares a decimal sign in each number."""
+Patterns = dict[tuple[str, str, int], str]
+"""Pattern, colour and how many times as large -> its name in the file."""
 LETTERS = {
     int(code): letter
     for code, letter in ((Outlines.MOVETO, "M"), (Outlines.LINETO, "L"), (Outlines.CURVE3, "Q"), (Outlines.CURVE4, "C"))
@@ -49,11 +53,14 @@ class Writer:
         collections = [artist for artist in ordered if isinstance(artist, PathCollection)]
         uses = Counter(id(path) for artist in collections for path in artist.get_paths())
         shared = {key: f"v{number}" for number, key in enumerate(key for key, count in uses.items() if count > 1)}
-        patterns: dict[tuple[str, str], str] = {}
-        body = [self._artist(artist, shared, patterns) for artist in ordered]
+        patterns: Patterns = {}
+        body = [
+            _texts(style, artists) if style else "\n".join(self._artist(artist, shared, patterns) for artist in artists)
+            for style, artists in itertools.groupby(ordered, _style)
+        ]
         once = {id(path): path for artist in collections for path in artist.get_paths() if id(path) in shared}
         defs = [f'<path id="{shared[key]}" d="{self._d(path)}"/>' for key, path in once.items()]
-        defs += [_pattern(name, hatch, colour) for (hatch, colour), name in patterns.items()]
+        defs += [_pattern(name, *of) for of, name in patterns.items()]
         fonts = ",".join(f"'{family}'" for family in families())
         return "\n".join(
             [
@@ -68,25 +75,24 @@ class Writer:
             ]
         )
 
-    def _artist(self, artist: Artist, shared: dict[int, str], patterns: dict[tuple[str, str], str]) -> str:
-        if isinstance(artist, Line):
-            return _text(artist)
+    def _artist(self, artist: Artist, shared: dict[int, str], patterns: Patterns) -> str:
         if isinstance(artist, PathCollection):
             return self._collection(artist, shared, patterns)
         if isinstance(artist, Patch):
             return _patch(artist, patterns)
         raise TypeError(f"a sheet holds no {type(artist).__name__}")
 
-    def _collection(self, artist: PathCollection, shared: dict[int, str], patterns: dict[tuple[str, str], str]) -> str:
+    def _collection(self, artist: PathCollection, shared: dict[int, str], patterns: Patterns) -> str:
         paths: Iterable[Outlines] = artist.get_paths()
         hatch = artist.get_hatch()
         known: Any = artist  # the stubs lack the colours of hatches
         inks: Any = known.get_hatchcolor() if hatch else known.get_facecolor()
         colours = [_hex(ink) for ink in inks] or ["none"]
         if hatch:
-            colours = [_named(patterns, hatch, colour) for colour in colours]
+            colours = [_named(patterns, hatch, colour, TENTHS) for colour in colours]
         same = len(set(colours)) == 1
-        parts = [f"<g{_stroke(known.get_edgecolor(), known.get_linewidth())}{_fill(colours[0]) if same else ''}>"]
+        stroke = _stroke(known.get_edgecolor(), [TENTHS * width for width in known.get_linewidth()])
+        parts = [f'<g transform="scale({1 / TENTHS:g})"{stroke}{_fill(colours[0]) if same else ""}>']
         for number, path in enumerate(paths):
             fill = "" if same else _fill(colours[number % len(colours)])
             name = shared.get(id(path))
@@ -101,7 +107,7 @@ class Writer:
 
 
 def rings(path: Outlines) -> str:
-    """A compound path of straight closed rings, relative and in tenths of a point; rings that vanish are left out."""
+    """A compound path of straight closed rings, relative and in whole tenths of a point; rings that vanish are left out."""
     vertices: Any = path.vertices
     codes: Any = path.codes
     if codes is None or not len(vertices):
@@ -109,22 +115,16 @@ def rings(path: Outlines) -> str:
     starts = [*np.flatnonzero(codes == Outlines.MOVETO).tolist(), len(vertices)]
     parts: list[str] = []
     for start, end in itertools.pairwise(starts):
-        tenths = np.rint(np.asarray(vertices[start : end - 1]) * 10).astype(int)
+        tenths = np.rint(np.asarray(vertices[start : end - 1]) * TENTHS).astype(int)
         steps = np.diff(tenths, axis=0)
         steps = steps[(steps != 0).any(axis=1)]
         if len(steps) < 2:
             continue
         x, y = tenths[0].tolist()
-        parts.append(f"M{_tenth(x)} {_tenth(y)}l")
-        parts.append(" ".join(f"{_tenth(dx)} {_tenth(dy)}" for dx, dy in steps.tolist()).replace(" -", "-"))
+        parts.append(f"M{x} {y}l")
+        parts.append(" ".join(map(str, steps.ravel().tolist())).replace(" -", "-"))
         parts.append("z")
     return "".join(parts)
-
-
-def _tenth(value: int) -> str:
-    whole, rest = divmod(abs(value), 10)
-    text = f"{whole or ''}.{rest}" if rest else f"{whole}"
-    return f"-{text}" if value < 0 else text
 
 
 def _curved(path: Outlines) -> str:
@@ -145,7 +145,7 @@ def _outline(artist: Patch) -> str:
     return _curved(artist.get_patch_transform().transform_path(artist.get_path()))
 
 
-def _patch(artist: Patch, patterns: dict[tuple[str, str], str]) -> str:
+def _patch(artist: Patch, patterns: Patterns) -> str:
     d = _outline(artist)
     known: Any = artist
     stroke = _stroke([known.get_edgecolor()], [known.get_linewidth()])
@@ -156,32 +156,38 @@ def _patch(artist: Patch, patterns: dict[tuple[str, str], str]) -> str:
     return drawn + f'<path d="{d}"{_fill(_named(patterns, hatch, _hex(known.get_hatchcolor())))}/>'
 
 
+def _style(artist: Artist) -> str:
+    """The attributes that a line of text shares with others; nothing for what is no text."""
+    if not isinstance(artist, Line):
+        return ""
+    anchor = {"left": "", "center": ' text-anchor="middle"', "right": ' text-anchor="end"'}[artist.ha]
+    bold = ' font-weight="bold"' if artist.bold else ""
+    return f'font-size="{_n(artist.size)}"{bold}{anchor} fill="{_hex(artist.colour)}"'
+
+
+def _texts(style: str, lines: Iterable[Artist]) -> str:
+    """Lines of one style: their attributes are a third of their bytes."""
+    parts = [part for line in lines if isinstance(line, Line) and (part := _text(line))]
+    return f"<g {style}>{''.join(parts)}</g>" if parts else ""
+
+
 def _text(line: Line) -> str:
     if line.written is None:
-        line.written = _sides(line)
-    before, after = line.written
-    return f"{before}{_hex(line.colour)}{after}" if before else ""
+        # a viewer without our font squeezes the text to its measured width instead of letting it overlap
+        squeezed = f'textLength="{line.width():.1f}" lengthAdjust="spacingAndGlyphs"'
+        line.written = f'<text x="{_n(line.x)}" y="{_n(line.y)}" {squeezed}>{escape(line.text)}</text>' if line.text else ""
+    return line.written
 
 
-def _sides(line: Line) -> tuple[str, str]:
-    if not line.text:
-        return "", ""
-    anchor = {"left": "", "center": ' text-anchor="middle"', "right": ' text-anchor="end"'}[line.ha]
-    bold = ' font-weight="bold"' if line.bold else ""
-    # a viewer without our font squeezes the text to its measured width instead of letting it overlap
+def _named(patterns: Patterns, hatch: str, colour: str, times: int = 1) -> str:
+    return f"url(#{patterns.setdefault((hatch, colour, times), f'p{len(patterns)}')})"
+
+
+def _pattern(name: str, hatch: str, colour: str, times: int) -> str:
+    """The pattern as it has to be in a drawing of so many times the size."""
+    larger = "" if times == 1 else f' patternTransform="scale({times})"'
     return (
-        f'<text x="{_n(line.x)}" y="{_n(line.y)}" font-size="{_n(line.size)}"{bold}{anchor} fill="',
-        f'" textLength="{line.width():.1f}" lengthAdjust="spacingAndGlyphs">{escape(line.text)}</text>',
-    )
-
-
-def _named(patterns: dict[tuple[str, str], str], hatch: str, colour: str) -> str:
-    return f"url(#{patterns.setdefault((hatch, colour), f'p{len(patterns)}')})"
-
-
-def _pattern(name: str, hatch: str, colour: str) -> str:
-    return (
-        f'<pattern id="{name}" width="4.5" height="4.5" patternUnits="userSpaceOnUse">'
+        f'<pattern id="{name}" width="4.5" height="4.5" patternUnits="userSpaceOnUse"{larger}>'
         f'<path d="{STROKES[hatch]}" stroke="{colour}" stroke-width=".7" fill="none"/></pattern>'
     )
 
