@@ -18,8 +18,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 PYTEST_ARGS ?=
-# Two processes, a file of tests in one of them (tests/conftest.py). `make test WORKERS=` runs in one process.
-WORKERS ?= -n 2 --dist loadgroup
+# Two processes, a file of tests in one of them and files in their order (tests/conftest.py). `make test WORKERS=` runs in one process.
+WORKERS ?= -n 2 --dist loadfile --no-loadscope-reorder
 LOCK := --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-strip-extras --no-header --quiet
 
 # $(call sync,ENVIRONMENT,LOCK): make the environment exactly what the lock says. uv takes seconds; where it cannot reach

@@ -2,11 +2,14 @@
 
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
+from xdist.scheduler import LoadFileScheduling
 
 from beeld.assets import run as steps
 from beeld.refresh import Options, refresh
@@ -46,13 +49,27 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "fout(fault, protocol): a cell of the table of source faults (test_fault_matrix.py)")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file of tests stays in one process, and the files that need the release of the real figures are one file in this:
-    what takes a minute and a half to make is made once."""
-    real = {item.path for item in items if "real_release" in getattr(item, "fixturenames", ())}
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("echt" if item.path in real else item.path.as_posix()))
+class TogetherByFile(LoadFileScheduling):
+    """A file of tests stays in one process, and the files that need the release of the real figures are one file in this: what
+    takes a minute and a half to make is made once.
+
+    The groups of xdist itself do nothing under pytest 9.2: that has no name of a test to write them in any more.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "echt" if _needs_real_release(file) else file
+
+
+@cache
+def _needs_real_release(file: str) -> bool:
+    return "real_release" in (ROOT / file).read_text(encoding="utf-8")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TogetherByFile:
+    """How tests are divided over processes, where there are several."""
+    return TogetherByFile(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
