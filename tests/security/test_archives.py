@@ -28,7 +28,7 @@ import pathlib, re, sys, time
 pathlib.Path("/proc/self/clear_refs").write_text("5")  # the peak so far is that of the process that started this one
 from beeld.sources.limits import OverLimit
 from beeld.sources.tabular import Form, open_table
-started = time.process_time()
+started = time.monotonic()
 said = "read"
 try:
     form = Form(sys.argv[2], sys.argv[3], lid=sys.argv[4])
@@ -38,7 +38,7 @@ try:
 except OverLimit as error:
     said = "refused: " + error.what
 peak = re.search(r"VmHWM:\\s+(\\d+) kB", pathlib.Path("/proc/self/status").read_text())
-print(time.process_time() - started, int(peak[1]) * 1024, said, sep="\\n")
+print(time.monotonic() - started, int(peak[1]) * 1024, said, sep="\\n")
 """
 
 
@@ -194,7 +194,7 @@ def test_bomb_is_refused_in_time_and_memory(name: str, tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         env=untraced(),
-        timeout=300,
+        timeout=60,
     )
     path.unlink()
     assert ended.returncode == 0, ended.stderr
