@@ -24,6 +24,7 @@ from beeld.sources.progress import TableProgress
 from beeld.warehouse import release
 from tests.loopback import LoopbackServer
 from tests.reliability import regional
+from tests.reliability.killed import die_when
 from tests.reliability.regional import BUURTEN, GEMEENTEN, MODIFIED, settings_for, source, write_table
 
 ROOT = Path(__file__).parents[2]
@@ -283,18 +284,7 @@ def test_what_was_refused_is_not_kept(served: LoopbackServer, settings: Settings
 def test_killed_between_two_pages_and_taken_up_by_the_next_process(served: LoopbackServer, settings: Settings) -> None:
     """SIGKILL while page 4 is on its way: nothing is archived, and the next run asks for no page twice."""
     hang = served.fault("delay", r"UntypedDataSet\?.*skip=150", seconds=60)
-    child = os.fork()
-    if child == 0:
-        try:
-            look(settings, source({"tabel": "T1", "peiljaar": 2011}))
-        finally:
-            os._exit(1)
-    for _ in range(1000):
-        if hang.hits:
-            break
-        time.sleep(0.01)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+    die_when(lambda: hang.hits, lambda: look(settings, source({"tabel": "T1", "peiljaar": 2011})))
     assert archive.current_snapshot(settings.raw, "proef", "T1") is None
     served.clear_faults()
     served.clear_log()

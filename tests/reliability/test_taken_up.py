@@ -7,8 +7,6 @@ import gzip
 import json
 import os
 import re
-import signal
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +23,7 @@ from beeld.sources.fetch import Delivered, Look
 from beeld.sources.http import open_client
 from beeld.warehouse import release
 from tests.loopback import LoopbackServer
+from tests.reliability.killed import die_when
 from tests.unit import v4_tables
 from tests.unit.web_samples import DECLARED, SAMPLES
 
@@ -274,18 +273,7 @@ def test_a_next_link_of_then_that_is_not_known_any_more(world: World) -> None:
 def test_killed_between_two_pages(world: World) -> None:
     """SIGKILL while page 3 is on its way: nothing is archived, and the next process asks for no page twice."""
     hang = world.server.fault("delay", world.kind.asks, after=2, seconds=60)
-    child = os.fork()
-    if child == 0:
-        try:
-            world.look()
-        finally:
-            os._exit(1)
-    for _ in range(1000):
-        if hang.hits:
-            break
-        time.sleep(0.01)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+    die_when(lambda: hang.hits, world.look)
     assert world.archived() == []
     world.server.clear_faults()
     world.server.clear_log()
