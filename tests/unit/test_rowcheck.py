@@ -100,34 +100,48 @@ def test_the_quick_look_at_a_column_never_passes_what_the_slow_one_refuses(cells
 
 
 class Kept:
-    """A receiver that notes what it hears."""
+    """A receiver that notes what it hears, and says whether it read every number."""
 
-    def __init__(self) -> None:
+    def __init__(self, reads: bool) -> None:
         self.heard: list[Any] = []
+        self.reads = reads
 
     def begin(self, page: str) -> None:
         """A page."""
         self.heard.append(page)
 
-    def take(self, columns: Columns) -> None:
+    def take(self, columns: Columns) -> bool:
         """Some rows."""
         self.heard.append(dict(columns))
+        return self.reads
 
 
-def test_who_receives_hears_of_good_rows_only() -> None:
-    kept = Kept()
-    made = RowCheck(LAYOUT, SOURCE, True, ["Ander_2"], kept)
+@pytest.mark.parametrize("untyped", [True, False])
+def test_who_receives_hears_of_rows_in_order(untyped: bool) -> None:
+    """Of typed ones after they were looked at; of untyped ones before, and they are looked at when it did not read them all."""
+    kept = Kept(reads=False)
+    made = RowCheck(LAYOUT, SOURCE, untyped, ["Ander_2"], kept)
     made.begin(WHOLE, "page 1")
-    lot(made, row("GM0014", " 1"), {**row("GM0015", None), "Ander_2": "x"})
+    first = " 1" if untyped else 1
+    lot(made, row("GM0014", first), {**row("GM0015", None), "Ander_2": "x"})
     lot(made)
+    with pytest.raises(SourceChanged):
+        lot(made, row("GM0014", first))
     with pytest.raises(SourceChanged):
         lot(made, row("GM0016", "1,5"))
     made.begin(WHOLE, "page 1")
     assert kept.heard == [
         "page 1",
-        {"WijkenEnBuurten": ("GM0014", "GM0015"), "AantalInwoners_1": (" 1", None)},
+        {"WijkenEnBuurten": ("GM0014", "GM0015"), "AantalInwoners_1": (first, None)},
+        *([{"WijkenEnBuurten": ("GM0016",), "AantalInwoners_1": ("1,5",)}] if untyped else []),
         "page 1",
     ]
+
+
+def test_who_read_untyped_numbers_is_believed_and_who_read_typed_ones_is_not() -> None:
+    lot(RowCheck(LAYOUT, SOURCE, True, (), Kept(reads=True)), row("GM0014", "1,5"))
+    with pytest.raises(SourceChanged):
+        lot(RowCheck(LAYOUT, SOURCE, False, (), Kept(reads=True)), row("GM0014", "1,5"))
 
 
 def test_a_row_that_was_not_asked_for() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +14,8 @@ import pytest
 from beeld.errors import SourceChanged
 from beeld.sources import odata_v3
 from beeld.sources.archive import Snapshot
+from beeld.sources.declarations import Source
+from beeld.sources.members import Names, names_of
 from beeld.sources.pages import read_page
 from beeld.sources.questions import WHOLE
 from beeld.sources.rowcheck import RowCheck
@@ -24,42 +27,54 @@ from tests.indicatoren.deliveries import row
 
 SOURCE = deliveries.source(tabellen=[{"tabel": "PROEF", "indeling_jaar": 2020}, {"tabel": "ANDER", "indeling_jaar": 2021}])
 FIRST, SECOND = SOURCE.tabellen
+ONE_PIECE = SOURCE.model_copy(update={"kolommen": {name: SOURCE.kolommen[name] for name in ("getal", "ander", "woord")}})
+SOURCES = {"one piece": ONE_PIECE, "two pieces": SOURCE}
+"""All columns of one age, so that cells need no joining, and of two."""
 
 
-def basis(way: Any) -> tuple[Staged, list[tuple[Any, ...]]]:
+def basis(way: Any, declared: Source = SOURCE) -> tuple[Staged, list[tuple[Any, ...]]]:
     """What `way` adds to an empty table, and the rows of that table."""
     with closing(duckdb.connect()) as con:
-        create_basis(con, SOURCE)
+        create_basis(con, declared)
         staged = way(con)
-        return staged, con.execute(f'select * from basis."{SOURCE.bron}" order by all').fetchall()
+        return staged, con.execute(f'select * from basis."{declared.bron}" order by all').fetchall()
 
 
-def judged(snapshot: Snapshot, folder: Path) -> Shelf:
+def judged(snapshot: Snapshot, folder: Path, declared: Source = SOURCE) -> Shelf:
     shelf = Shelf(folder / "it's a shelf")
-    drift.judge(SOURCE, FIRST, snapshot, None, shelf)
+    drift.judge(declared, FIRST, snapshot, None, shelf)
     return shelf
 
 
-def fetched(snapshot: Snapshot, folder: Path, pages: Callable[[list[str]], list[str]]) -> Shelf:
+def fetched(snapshot: Snapshot, folder: Path, declared: Source, pages: Callable[[list[str]], list[str]]) -> Shelf:
     """A shelf that received the pages of a delivery as a fetch gives them, in the order of `pages`; then it was judged."""
-    shelf = Shelf(folder / "shelf")
-    layout = odata_v3.read_layout(snapshot, SOURCE, FIRST)
-    source = odata_v3.read_pinned(snapshot, SOURCE, layout)
+    shelf = Shelf(folder / "it's a shelf")
+    layout = odata_v3.read_layout(snapshot, declared, FIRST)
+    source = odata_v3.read_pinned(snapshot, declared, layout)
+    names = names_of(*(json.loads(snapshot.read(f"{name}-0001"))["value"] for name in (deliveries.REGION, deliveries.TIME)))
     for _ in range(2):  # the first try broke off
-        check = RowCheck(layout, source, True, receiver=shelf.receive(source, FIRST, layout, True))
+        check = RowCheck(layout, source, True, receiver=shelf.receive(source, FIRST, layout, True, names))
         for name in pages(snapshot.names("UntypedDataSet-")):
             check.begin(WHOLE, name)
             read_page(snapshot.folder / f"{name}.json.gz", name, check.form, check.lot, 1_000_000)
         check.accept()
-    drift.judge(SOURCE, FIRST, snapshot, None, shelf)
+    drift.judge(declared, FIRST, snapshot, None, shelf)
     return shelf
 
 
 WAYS = {
     "archive": judged,
-    "fetch": lambda snapshot, folder: fetched(snapshot, folder, lambda names: names),
-    "page in two tries": lambda snapshot, folder: fetched(snapshot, folder, lambda names: [names[0], *names]),
+    "fetch": lambda snapshot, folder, declared: fetched(snapshot, folder, declared, lambda names: names),
+    "page in two tries": lambda snapshot, folder, declared: fetched(snapshot, folder, declared, lambda names: [names[0], *names]),
 }
+
+
+def folder_of(shelf: Shelf) -> Path:
+    return shelf._folder  # pyright: ignore[reportPrivateUsage]
+
+
+def kept_files(shelf: Shelf) -> list[Path]:
+    return sorted(folder_of(shelf).rglob("*.parquet"))
 
 
 def noted_calls(patch: pytest.MonkeyPatch, module: Any, name: str) -> list[Any]:
@@ -76,8 +91,11 @@ def noted_calls(patch: pytest.MonkeyPatch, module: Any, name: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("pieces", SOURCES)
 @pytest.mark.parametrize("year_from", [0, 2021])
-def test_the_cells_are_those_of_the_archive(way: str, year_from: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cells_are_those_of_the_archive(
+    way: str, pieces: str, year_from: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of every year asked for, with each kind of missing, a topic that one year lacks, another age and an odd name."""
     rows = [
         row("NL01", "5", ".", year="2020JJ00"),
@@ -89,10 +107,11 @@ def test_the_cells_are_those_of_the_archive(way: str, year_from: int, tmp_path: 
     ]
     snapshot = deliveries.archived(tmp_path, rows, periods={"2021JJ00": "Voorlopig"}, without=["Woord_3"])
     read = noted_calls(monkeypatch, staging_odata_v3, "_read")
-    shelf = WAYS[way](snapshot, tmp_path)
+    declared = SOURCES[pieces]
+    shelf = WAYS[way](snapshot, tmp_path, declared)
     assert len(read) == (0 if way == "fetch" else 1)
-    direct, expected = basis(lambda con: staging.stage(con, SOURCE, FIRST, snapshot, year_from))
-    taken, found = basis(lambda con: shelf.take(con, SOURCE, FIRST, snapshot, year_from))
+    direct, expected = basis(lambda con: staging.stage(con, declared, FIRST, snapshot, year_from), declared)
+    taken, found = basis(lambda con: shelf.take(con, declared, FIRST, snapshot, year_from), declared)
     assert found == expected != []
     assert taken == direct
 
@@ -107,9 +126,27 @@ def test_a_delivery_is_taken_once_and_only_as_itself(tmp_path: Path) -> None:
         assert shelf.take(con, SOURCE, FIRST, other, 0) is None
         assert shelf.take(con, SOURCE, FIRST, snapshot, 0) is not None
         assert shelf.take(con, SOURCE, FIRST, snapshot, 0) is None
-        drift.judge(SOURCE, FIRST, snapshot, None, shelf)
-        next(tmp_path.rglob("*.parquet")).unlink()
-        assert shelf.take(con, SOURCE, FIRST, snapshot, 0) is None
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("pieces", SOURCES)
+def test_what_is_gone_from_the_shelf_is_read_from_the_archive(way: str, pieces: str, tmp_path: Path) -> None:
+    """What was taken or cleared leaves nothing on disk."""
+    snapshot, declared = deliveries.archived(tmp_path, [row("BU00140000", "1")]), SOURCES[pieces]
+    for gone in (True, False):
+        shelf = WAYS[way](snapshot, tmp_path, declared)
+        files = kept_files(shelf)
+        assert [path.name for path in files] == (
+            ["stuk_0.parquet" if (way, pieces) == ("fetch", "one piece") else "rijen.parquet"]
+        )
+        if gone:
+            files[0].unlink()
+        with closing(duckdb.connect()) as con:
+            create_basis(con, declared)
+            assert (shelf.take(con, declared, FIRST, snapshot, 0) is None) == gone
+        assert gone or not kept_files(shelf)
+        shelf.clear()
+        assert not folder_of(shelf).exists()
 
 
 def test_one_area_in_two_tables_is_refused(tmp_path: Path) -> None:
@@ -143,8 +180,31 @@ def test_a_cell_of_another_kind_is_refused(untyped: bool, member: str, cell: Any
     if not untyped:
         good |= {"Getal_1": (1,), "Ander_2": (None,)}
     keys = {"Leeftijd": ("20300",), deliveries.REGION: ("BU00140000",), deliveries.TIME: ("2020JJ00",)}
-    reading = staging_odata_v3.receive(SOURCE, FIRST, layout, untyped, tmp_path)
+    reading = staging_odata_v3.receive(SOURCE, FIRST, layout, untyped, Names({}, ()), tmp_path)
     reading.take({**keys, **good})
     reading.take({**keys, **good, member: (cell,)})
     with pytest.raises(SourceChanged, match=r"changed its type|is no number"):
         reading.finish()
+
+
+WRONG = ["1,5", "1e5", "geheim", 1, 1.5, True, [1], {"a": 1}]
+
+
+@pytest.mark.parametrize("cell", WRONG)
+@pytest.mark.parametrize("pieces", SOURCES)
+@pytest.mark.parametrize("region", ["BU00140001", "onbekend"])
+@pytest.mark.parametrize("kept", [1, staging_odata_v3.ROWS])
+def test_a_wrong_cell_is_refused_with_its_page_whoever_reads_it(
+    cell: Any, pieces: str, region: str, kept: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of a row that nobody keeps, and in rows that would be put away at once."""
+    monkeypatch.setattr(staging_odata_v3, "ROWS", kept)
+    declared = SOURCES[pieces]
+    layout = odata_v3.read_layout(deliveries.archived(tmp_path, [row("BU00140000", "1")]), declared, FIRST)
+    reading = staging_odata_v3.receive(declared, FIRST, layout, True, Names({}, ()), tmp_path)
+    check = RowCheck(layout, declared, True, receiver=reading)
+    check.begin(WHOLE, "page 7")
+    check.lot(check.form.rows(json.dumps([row("BU00140000", "1")]).encode()))
+    with pytest.raises(SourceChanged, match=r"column Getal_1 \(getal.*which is no number") as refused:
+        check.lot(check.form.rows(json.dumps([row("BU00140002", "2"), row(region, cell)]).encode()))
+    assert refused.value.where == "page 7"

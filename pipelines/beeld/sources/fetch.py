@@ -17,13 +17,13 @@ from beeld.sources import archive, journal, odata_v3, odata_v3_fetch, odata_v4, 
 from beeld.sources.archive import Snapshot
 from beeld.sources.declarations import Source, Table
 from beeld.sources.progress import TableProgress
-from beeld.sources.rowcheck import Receive
+from beeld.sources.rowcheck import Receive, nobody
 from beeld.sources.side_by_side import Interrupted, run_side_by_side
 from beeld.sources.structure import Structure
 
 Progress = Callable[[str], None]
 Judge = Callable[[Source, Table, Snapshot, Snapshot | None], None]
-TABLES_AT_ONCE = 4
+TABLES_AT_ONCE = 5
 """Tables of one host at a time: while one is judged, the two requests that a host allows (polite.PER_HOST) are for the others."""
 
 SUPERSEDED = "vervangen"
@@ -65,7 +65,7 @@ class Look:
     """What the service says of the table at hand."""
     judge: Judge = lambda _source, _table, _snapshot, _previous: None
     """Raises SourceChanged for a complete delivery that may not take the place of the previous one."""
-    receive: Receive = lambda _source, _table, _layout, _untyped: None
+    receive: Receive = nobody
     """Who wants the cells of a table as they come."""
     stop: threading.Event = field(default_factory=threading.Event)
     """Set when the run is interrupted: the tables at hand end at the next page."""

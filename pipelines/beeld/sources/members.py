@@ -7,7 +7,8 @@ members are figures of several populations (facts/CBS.md section 10: "drie cijfe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from beeld.errors import SourceChanged
@@ -19,6 +20,22 @@ Members = Mapping[str, Sequence[Mapping[str, Any]]]
 """Dimension -> the rows of its table (Key, Title)."""
 SHOWN = 8
 """Members named in a message."""
+FINAL = ("Definitief", None, "")
+"""The status of a year whose figures will not change."""
+
+
+@dataclass(frozen=True)
+class Names:
+    """What the dimension tables say of areas and years, by their keys as delivered: titles, and years that are not final."""
+
+    titles: Mapping[str, str]
+    provisional: tuple[str, ...]
+
+
+def names_of(regions: Iterable[Mapping[str, Any]], years: Iterable[Mapping[str, Any]]) -> Names:
+    """The names in the rows of the region dimension and of the time dimension (none: no rows)."""
+    titles = {str(row.get("Key") or ""): str(row.get("Title") or "") for row in regions}
+    return Names(titles, tuple(str(row.get("Key") or "") for row in years if row.get("Status") not in FINAL))
 
 
 def wanted_members(source: Source) -> dict[str, set[str]]:

@@ -22,12 +22,12 @@ from beeld.sources.columns import Layout, refuse_strange, resolve
 from beeld.sources.declarations import Source, Table
 from beeld.sources.http import NotFound, Rejected, follow, get_text, save_json
 from beeld.sources.journal import Document
-from beeld.sources.members import of_table
+from beeld.sources.members import Names, names_of, of_table
 from beeld.sources.odata_v3 import DROP_REFUSED, TYPED, UNTYPED, refuse_lost_columns
 from beeld.sources.pages import Form, Lot, Objects, Page, Row, read_page
 from beeld.sources.progress import TableProgress
 from beeld.sources.questions import WHOLE, Question, data_questions, region_questions
-from beeld.sources.rowcheck import Ignored, Receive, RowCheck
+from beeld.sources.rowcheck import Ignored, Receive, RowCheck, nobody
 
 MAX_METADATA_PAGES = 100
 MAX_DATA_PAGES = 1000
@@ -66,7 +66,7 @@ def fetch(
     report: Callable[[TableProgress], None],
     state: str = "",
     gemeenten: tuple[str, ...] | None = None,
-    receive: Receive = lambda _source, _table, _layout, _untyped: None,
+    receive: Receive = nobody,
 ) -> Snapshot:
     """Fetch one table, or the rows of some of its gemeenten, check it and move it into the archive.
 
@@ -134,6 +134,7 @@ class Plan:
     """Every member that a row should have."""
     questions: tuple[Question, ...]
     regions: Set[str]
+    names: Names
     room: int
     """Rows that the table would have with one for every combination of members."""
 
@@ -147,6 +148,7 @@ def _plan(job: Fetch, layout: Layout, properties: Sequence[Row]) -> Plan:
         ("ID", *(str(row["Key"]) for row in properties if row.get("Key"))),
         tuple(data_questions(source, layout, members, job.gemeenten)),
         frozenset(str(row.get("Key") or "").strip().upper() for row in members[layout.region]),
+        names_of(members[layout.region], members[layout.time] if layout.time else ()),
         math.prod(map(len, members.values())),
     )
 
@@ -298,7 +300,7 @@ def _data(job: Fetch, data_set: str, plan: Plan) -> Received:
     """
 
     def anew() -> RowCheck:
-        receiver = job.receive(plan.source, job.table, plan.layout, data_set == UNTYPED)
+        receiver = job.receive(plan.source, job.table, plan.layout, data_set == UNTYPED, plan.names)
         return RowCheck(plan.layout, plan.source, data_set == UNTYPED, plan.announced, receiver)
 
     check, questions = anew(), plan.questions

@@ -11,6 +11,7 @@ from beeld.errors import SourceChanged
 from beeld.sources.columns import Layout
 from beeld.sources.declarations import Source, Table
 from beeld.sources.http import safe
+from beeld.sources.members import Names
 from beeld.sources.odata_v3 import NUMBER, SIGNS
 from beeld.sources.questions import WHOLE, Question
 from beeld.sources.whole_rows import Columns, WholeRows
@@ -29,13 +30,21 @@ class Receiver(Protocol):
         """The rows of this page come next. A page that begins twice was not whole the first time."""
         ...
 
-    def take(self, columns: Columns) -> None:
-        """Some good rows: the dimensions and the declared columns of the layout, by the names that the source gives them."""
+    def take(self, columns: Columns) -> bool:
+        """Some rows with new keys: the dimensions and the declared columns of the layout, by the names that the source has.
+
+        True when it read every number among them as one, so that nobody else need look at them. Untyped rows come before they
+        were looked at; after a bad one there come no more.
+        """
         ...
 
 
-Receive = Callable[[Source, Table, Layout, bool], Receiver | None]
-"""Asked for each data set that is fetched (the last argument: whether it is Untyped); None: nobody wants its cells."""
+Receive = Callable[[Source, Table, Layout, bool, Names], Receiver | None]
+"""Asked for each data set that is fetched (the fourth argument: whether it is Untyped); None: nobody wants its cells."""
+
+
+def nobody(*_: object) -> None:
+    """A `Receive` for when nobody wants the cells."""
 
 
 class Spellings(dict[Any, str]):
@@ -99,9 +108,11 @@ class RowCheck:
         if not self._question.whole and not self._asked_for(columns):
             raise Ignored
         self._refuse_repeats(columns)
+        if self._untyped and self._receiver is not None and self._receiver.take(columns):
+            return rows  # reading a million cells twice is a tenth of the work
         for name, key in self._numbers.items():
             self._refuse_cells(name, key, columns[key])
-        if self._receiver is not None:
+        if not self._untyped and self._receiver is not None:
             self._receiver.take(columns)
         return rows
 

@@ -88,7 +88,7 @@ class Rows:
         table = ARROW.table(columns)
         if self._writer is None:
             self._writer = PARQUET.ParquetWriter(
-                self.path, table.schema, compression="none", use_dictionary=False, write_statistics=False
+                self.path, table.schema, compression="lz4", use_dictionary=False, write_statistics=False
             )
         self._writer.write_table(table)
 

@@ -16,14 +16,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import duckdb
-import numpy as np
 
 from beeld.errors import SourceChanged
 from beeld.sources.archive import Snapshot
 from beeld.sources.columns import Layout
 from beeld.sources.declarations import Source, Table
 from beeld.sources.sql import literal
-from beeld.transforms.arrow import Rows, numbers, texts
+from beeld.transforms.arrow import Rows, texts
 
 STATUSES = ("ok", "geheim", "te_klein", "onbekend", "niet_geleverd", "geen_noemer", "niet_van_toepassing")
 """What a cell can be (CONTRACT.md): the values of the type `basis.status`, which takes one byte where text takes sixteen."""
@@ -47,7 +46,8 @@ class Parsed:
     """A delivery that a stager parsed into `stuk_0` up to `pieces`; `append` adds it, `rows_sql` is what it adds.
 
     `present` are the declared columns that it has and `empty` the status of an empty cell under its protocol; `typed` says that a
-    null does not tell its kind. Rows that are `in_order` always come in the same order; sorting them would be for nothing.
+    null does not tell its kind. `provisional` are its years that are not final. `lasting` is given for rows that need no more
+    than to be read, always in the same order, with the names of their areas: the query of `stuk_0` over a file that may be kept.
     """
 
     source: Source
@@ -57,7 +57,8 @@ class Parsed:
     """Number of a piece -> its columns."""
     typed: bool
     empty: str
-    in_order: bool = False
+    provisional: Sequence[int] = ()
+    lasting: str | None = None
 
     @property
     def where(self) -> str:
@@ -88,15 +89,13 @@ def create_status(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(f"create type if not exists basis.status as enum ({', '.join(repr(status) for status in STATUSES)})")
 
 
-def register_names(con: duckdb.DuckDBPyConnection, titles: Mapping[str, str], provisional: Sequence[int]) -> None:
-    """Temp tables `namen` (gebiedscode, naam) and `voorlopige` (peiljaar), which `append` joins."""
+def register_names(con: duckdb.DuckDBPyConnection, titles: Mapping[str, str]) -> None:
+    """Temp table `namen` (gebiedscode, naam), which `append` joins."""
     with TemporaryDirectory(prefix="beeld-") as folder:
-        names, years = Rows(Path(folder) / "namen.parquet"), Rows(Path(folder) / "jaren.parquet")
+        names = Rows(Path(folder) / "namen.parquet")
         names.add({"gebiedscode": texts([*titles]), "naam": texts([*titles.values()])})
-        years.add({"peiljaar": numbers(np.array(provisional, np.int32))})
-        for table, rows in (("namen", names), ("voorlopige", years)):
-            rows.close()
-            con.execute(f"create or replace temp table {table} as select * from {rows.relation}")
+        names.close()
+        con.execute(f"create or replace temp table namen as select * from {names.relation}")
 
 
 def append(con: duckdb.DuckDBPyConnection, parsed: Parsed, year_from: int) -> tuple[tuple[int, ...], int]:
@@ -123,21 +122,25 @@ def rows_sql(con: duckdb.DuckDBPyConnection, parsed: Parsed, year_from: int) -> 
             column.som_van if column.som_van and name not in parsed.present and set(column.som_van) <= set(parsed.present) else ()
         )
         if parts:
-            statuses = ", ".join(_status(part, undelivered) for part in parts)
+            statuses = ", ".join(_status(parsed, part, undelivered) for part in parts)
             cases = " ".join(f"when '{status}' in ({statuses}) then '{status}'::basis.status" for status in STATUSES[1:])
             select += [" + ".join(f'"{part}"' for part in parts), f"case {cases} else 'ok'::basis.status end"]
             continue
         there = name in parsed.present
         select.append(f'"{name}"' if there else "null")
         if column.soort == "getal":
-            select.append(_status(name, undelivered) if there else MISSING)
+            select.append(_status(parsed, name, undelivered) if there else MISSING)
     joined = "stuk_0" + "".join(f" full join stuk_{number} using (gebiedscode, peiljaar)" for number in parsed.pieces if number)
+    if parsed.lasting is None:
+        joined += " left join namen using (gebiedscode)"
+    years = ", ".join(map(str, parsed.provisional))
+    provisional = f"peiljaar in ({years})" if years else "false"
     division = "null" if parsed.table.indeling_jaar is None else int(parsed.table.indeling_jaar)
     return f"""select '{parsed.table.tabel}' as tabel, gebiedscode, coalesce(naam, gebiedscode) as naam, peiljaar,
-        {division}::integer as indeling_jaar, peiljaar in (select peiljaar from voorlopige) as voorlopig,
+        {division}::integer as indeling_jaar, {provisional} as voorlopig,
         {parsed.typed} as getypeerd, {", ".join(f"{cell} as {name}" for cell, name in zip(select, _named(source), strict=True))}
-      from {joined} left join namen using (gebiedscode)
-      where peiljaar >= {int(year_from)}{"" if parsed.in_order else " order by gebiedscode, peiljaar"}"""
+      from {joined}
+      where peiljaar >= {int(year_from)}{" order by gebiedscode, peiljaar" if parsed.lasting is None else ""}"""
 
 
 def _named(source: Source) -> list[str]:
@@ -149,10 +152,10 @@ def _named(source: Source) -> list[str]:
     ]
 
 
-def _status(name: str, undelivered: Mapping[str, Sequence[int]]) -> str:
-    """The status of a delivered cell, in SQL."""
+def _status(parsed: Parsed, name: str, undelivered: Mapping[str, Sequence[int]]) -> str:
+    """The status of a delivered cell, in SQL; in pieces that are joined a row may have no cell of this one."""
     years = ", ".join(map(str, undelivered.get(name, ())))
-    otherwise = f'coalesce("{name}_status", {MISSING})'
+    otherwise = f'"{name}_status"' if len(parsed.pieces) == 1 else f'coalesce("{name}_status", {MISSING})'
     return f"case when peiljaar in ({years}) then {MISSING} else {otherwise} end" if years else otherwise
 
 

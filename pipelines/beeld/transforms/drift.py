@@ -90,7 +90,7 @@ def profile_of(source: Source, table: Table, snapshot: Snapshot, shelf: Shelf | 
         create_status(con)
         received = stack.enter_context(place.received(source, table))
         with staging.parsed(con, source, table, snapshot, 0, received) as (parsed, layout):
-            kept = place.put(con, parsed, layout, snapshot)
+            kept = place.put(con, parsed, layout, snapshot, received)
         refuse_inverted(con, layout, kept.relation, table.tabel, parsed.where)
         return profile_of_rows(con, source, layout, kept.relation) if profiled else {}
 

@@ -1,7 +1,7 @@
 """Deliveries that this run staged before: a delivery is staged once, to be judged, and its cells are kept for the build.
 
-    bouw/gestaged/<bron>-<tabel>-<first 8 of sha256>.parquet   its rows in `basis.<bron>`, every peiljaar, delivered columns only
-    bouw/gestaged/<bron>-<tabel>/                              the cells of a delivery that is being fetched
+    bouw/gestaged/<number>/   a delivery that is being fetched or was staged: its cells as they came, or `rijen.parquet`, its rows
+                              in `basis.<bron>`, every peiljaar, delivered columns only
 
 What is kept serves the process that staged it and no other, so declarations and code are the same when it is taken; a build that
 finds nothing on the shelf stages the delivery itself and gets the same cells.
@@ -14,12 +14,14 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import mkdtemp
 
 import duckdb
 
 from beeld.sources.archive import Snapshot
 from beeld.sources.columns import Layout
 from beeld.sources.declarations import Source, Table
+from beeld.sources.members import Names
 from beeld.sources.sql import literal
 from beeld.transforms.basis import MISSING, Parsed, Staged, finished, one_thread, rows_sql
 from beeld.transforms.staging_odata_v3 import Reading, receive
@@ -29,16 +31,13 @@ FIXED = ("tabel", "gebiedscode", "naam", "peiljaar", "indeling_jaar", "voorlopig
 
 @dataclass(frozen=True)
 class Kept:
-    """One delivery on the shelf: how it was laid out, and the file with its rows."""
+    """One delivery on the shelf: how it was laid out, its rows as SQL, and the files of its folder, which this reads."""
 
     source: Source
     layout: Layout
-    path: Path
-
-    @property
-    def relation(self) -> str:
-        """The rows, as SQL."""
-        return f"read_parquet({literal(str(self.path))})"
+    relation: str
+    folder: Path
+    files: tuple[Path, ...]
 
 
 class Shelf:
@@ -55,14 +54,14 @@ class Shelf:
         self._coming.clear()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def receive(self, source: Source, table: Table, layout: Layout, untyped: bool) -> Reading | None:
+    def receive(self, source: Source, table: Table, layout: Layout, untyped: bool, names: Names) -> Reading | None:
         """Who takes the cells of an OData v3 table while it is fetched, in the place of an earlier try; None: no figures."""
         if not source.figures:
             return None
-        folder = self._folder_of(source, table)
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        reading = self._coming[source.bron, table.tabel] = receive(source, table, layout, untyped, folder)
+        earlier = self._coming.pop((source.bron, table.tabel), None)
+        if earlier is not None:
+            shutil.rmtree(earlier.folder, ignore_errors=True)
+        reading = self._coming[source.bron, table.tabel] = receive(source, table, layout, untyped, names, self._new_folder())
         return reading
 
     @contextmanager
@@ -72,21 +71,32 @@ class Shelf:
         try:
             yield None if reading is None or reading.broken else reading
         finally:
-            shutil.rmtree(self._folder_of(source, table), ignore_errors=True)
+            if reading is not None and reading.folder not in {kept.folder for kept in self._kept.values()}:
+                shutil.rmtree(reading.folder, ignore_errors=True)
 
-    def _folder_of(self, source: Source, table: Table) -> Path:
-        return self._folder / f"{source.bron}-{table.tabel}"
-
-    def put(self, con: duckdb.DuckDBPyConnection, parsed: Parsed, layout: Layout, snapshot: Snapshot) -> Kept:
-        """Keep the rows of a delivery that is parsed in `con`; nothing of it is in memory after that."""
+    def _new_folder(self) -> Path:
         self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._folder / f"{parsed.source.bron}-{parsed.table.tabel}-{snapshot.sha256[:8]}.parquet"
+        return Path(mkdtemp(dir=self._folder))
+
+    def put(
+        self, con: duckdb.DuckDBPyConnection, parsed: Parsed, layout: Layout, snapshot: Snapshot, received: Reading | None = None
+    ) -> Kept:
+        """Keep the rows of a delivery that is parsed in `con`; nothing of it is in memory after that.
+
+        Cells that were `received` and need no more than to be read stay as they came; all else is written anew.
+        """
         columns = ", ".join(f'"{name}"' for name in (*FIXED, *_cells(parsed.source, layout)))
-        con.execute(
-            f"""copy (select {columns} from ({rows_sql(con, parsed, 0)}))
-            to {literal(str(path))} (format parquet, compression lz4_raw, row_group_size 2048)"""
-        )
-        kept = Kept(parsed.source, layout, path)
+        rows = f"select {columns} from ({rows_sql(con, parsed, 0)})"
+        if received is not None and parsed.lasting is not None:
+            folder, relation = received.folder, f"(with stuk_0 as ({parsed.lasting}) {rows})"
+        else:
+            folder = self._new_folder()
+            relation = f"read_parquet({literal(str(folder / 'rijen.parquet'))})"
+            con.execute(
+                f"""copy ({rows}) to {literal(str(folder / "rijen.parquet"))}
+                (format parquet, compression lz4_raw, row_group_size 2048)"""
+            )
+        kept = Kept(parsed.source, layout, relation, folder, tuple(folder.iterdir()))
         self._kept[parsed.source.bron, parsed.table.tabel, snapshot.sha256] = kept
         return kept
 
@@ -98,7 +108,7 @@ class Shelf:
         SourceChanged when an area and year stand in two tables of one source.
         """
         kept = self._kept.pop((source.bron, table.tabel, snapshot.sha256), None)
-        if kept is None or not kept.path.is_file():
+        if kept is None or not all(path.is_file() for path in kept.files):
             return None
         delivered = set(_cells(kept.source, kept.layout))
         columns: list[str] = []
@@ -111,7 +121,7 @@ class Shelf:
                 f"""insert into basis."{source.bron}" select {", ".join(FIXED)}, {", ".join(columns)}
                 from {kept.relation} where peiljaar >= {int(year_from)}"""
             )
-        kept.path.unlink()
+        shutil.rmtree(kept.folder)
         years, rows = finished(con, source, table, f"{source.bron} {table.tabel}")
         return Staged(kept.source, table, snapshot, kept.layout, years, rows)
 

@@ -37,7 +37,7 @@ def parsed(
     """One snapshot, parsed in the way of its protocol, while the block runs; with all years where it was `received` already."""
     if received is not None:
         pinned = read_pinned(snapshot, source, received.layout)
-        return staging_odata_v3.completed(con, pinned, received, snapshot)
+        return staging_odata_v3.completed(con, pinned, received)
     return PARSERS[source.service(table).protocol](con, source, table, snapshot, year_from)
 
 

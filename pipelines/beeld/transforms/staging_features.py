@@ -35,7 +35,7 @@ def parsed(con: duckdb.DuckDBPyConnection, source: Source, table: Table, snapsho
     found = cells(source, table, records, where_is, where)
     rows = _with_codes(found, table, where)
     _create_piece(con, source, found, rows)
-    register_names(con, {code: found.name[row] or code for row, code in rows.items()}, [])
+    register_names(con, {code: found.name[row] or code for row, code in rows.items()})
     layout = Layout(where_is.region, where_is.year, (), where_is.columns)
     typed = not fields_of(source).tekens  # without declared signs an empty cell does not tell why it is empty
     columns = {0: tuple(where_is.columns)}

@@ -30,7 +30,8 @@ from beeld.sources.archive import Snapshot
 from beeld.sources.columns import Layout
 from beeld.sources.declarations import Source, Table
 from beeld.sources.http import safe
-from beeld.sources.lots import Row, Wanted, WrongMember, lots, pages
+from beeld.sources.lots import Wanted, WrongMember, lots, pages
+from beeld.sources.members import Names, names_of
 from beeld.sources.whole_rows import Columns
 from beeld.sources.words import plain
 from beeld.transforms.arrow import Array, Rows, numbers, texts
@@ -80,11 +81,14 @@ class Cells(dict[Any, int]):
 
     def __init__(self) -> None:
         self._values, self._statuses = array("d"), array("b")
+        self.wrong = False
+        """True when a text said nothing."""
 
     def __missing__(self, text: Any) -> int:
         value, status = (read_cell(text) if text is None or isinstance(text, str) else None) or (None, None)
         self._values.append(0.0 if value is None else value)
         self._statuses.append(WRONG if status is None else STATUSES.index(status))
+        self.wrong |= status is None
         place = self[text] = len(self._values) - 1
         return place
 
@@ -131,8 +135,8 @@ class Piece:
         self.kept = kept
         self.rows = rows
 
-    def keep(self, columns: Columns, among: Sequence[bool] | None, stripped: Stripped) -> None:
-        """Keep the cells of the rows that belong here, of those `among` which (None: all)."""
+    def keep(self, columns: Columns, among: Sequence[bool] | None, stripped: Stripped) -> bool:
+        """Keep the cells of the rows that belong here, of those `among` which (None: all); whether that is all of them."""
         for dimension, member in self.selection.items():
             own = [stripped[cell] == member for cell in columns[dimension]]
             among = own if among is None else _both(among, own)
@@ -141,6 +145,7 @@ class Piece:
         for key, kept, read in self.kept:
             cells = columns[key] if among is None else compress(columns[key], among)
             kept.extend(cells if read is None else map(read, cells))
+        return among is None
 
     def close(self, arrays: Mapping[str, Array]) -> None:
         """Put columns away in the place of the cells."""
@@ -160,9 +165,14 @@ class Reading:
     table: Table
     layout: Layout
     untyped: bool
+    names: Names
     where: str
     folder: Path
     """Where the columns are put away."""
+    titles: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Canonical code -> name of the area."""
+    provisional: tuple[int, ...] = ()
+    """The years that are not final."""
     pieces: tuple[Piece, ...] = ()
     codes: Codes = field(default_factory=Codes)
     years: Years = field(default_factory=Years)
@@ -176,6 +186,9 @@ class Reading:
     """True when a page came in two tries: what the first one gave cannot be taken back, so the archive must be read instead."""
 
     def __post_init__(self) -> None:
+        named = ((self.codes[key], plain(title)) for key, title in self.names.titles.items())
+        self.titles = {code: title or code for code, title in named if code}
+        self.provisional = tuple(year for key in self.names.provisional if (year := self.years[key]) is not None)
         groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
         for name in self.layout.columns:
             groups.setdefault(tuple(sorted(_selection(self.source, name).items())), []).append(name)
@@ -203,10 +216,10 @@ class Reading:
         self.broken |= page in self.begun
         self.begun.add(page)
 
-    def take(self, columns: Columns) -> None:
-        """Keep the annual rows with a region code in their pieces; SourceChanged for a cell that cannot be read."""
+    def take(self, columns: Columns) -> bool:
+        """Keep the annual rows with a region code in their pieces; whether every number of every row was read on the way."""
         if self.broken:
-            return
+            return False
         regions = columns[self.layout.region]
         known = [self.codes[key] is not None for key in regions]
         self.total, self.refused = self.total + len(known), self.refused + known.count(False)
@@ -215,11 +228,17 @@ class Reading:
             annual = [self.years[key] is not None for key in columns[self.layout.time]]
             among = annual if among is None else _both(among, annual)
         elif self.table.peiljaar is None:
-            return
+            return False
+        try:
+            whole = [piece.keep(columns, among, self.stripped) for piece in self.pieces]
+        except TypeError:  # a list or an object, which is no cell
+            return False
+        if self.cells.wrong:
+            return False
         for piece in self.pieces:
-            piece.keep(columns, among, self.stripped)
             if len(piece.kept[0][1]) >= ROWS:
                 self._close(piece)
+        return self.untyped and whole == [True]
 
     def finish(self) -> None:
         """The last rows; SourceChanged when too many region codes are none, or there are no rows."""
@@ -240,6 +259,8 @@ class Reading:
         else:
             years = np.full(len(regions), self.table.peiljaar or 0, np.int32)
         arrays = {"gebiedscode": texts(regions), "peiljaar": numbers(years)}
+        if len(self.pieces) == 1:  # pieces are joined, and their names with them
+            arrays["naam"] = texts([self.titles.get(code) for code in regions])
         for name, cells in zip(piece.columns, raw, strict=True):
             arrays |= self._column(name, cells)
         piece.close(arrays)
@@ -266,9 +287,9 @@ class Reading:
         return {name: numbers(values, there), f"{name}_status": numbers(statuses)}
 
 
-def receive(source: Source, table: Table, layout: Layout, untyped: bool, folder: Path) -> Reading:
+def receive(source: Source, table: Table, layout: Layout, untyped: bool, names: Names, folder: Path) -> Reading:
     """A reading that takes the cells of a delivery while it is fetched; what it keeps lies in `folder`."""
-    return Reading(source, table, layout, untyped, f"{source.bron} {table.tabel}", folder)
+    return Reading(source, table, layout, untyped, names, f"{source.bron} {table.tabel}", folder)
 
 
 @contextmanager
@@ -280,25 +301,39 @@ def parsed(con: duckdb.DuckDBPyConnection, source: Source, table: Table, snapsho
     layout = odata_v3.read_layout(snapshot, source, table)
     pinned = odata_v3.read_pinned(snapshot, source, layout)
     with TemporaryDirectory(prefix="beeld-") as folder:
-        reading = receive(pinned, table, layout, odata_v3.data_set_of(snapshot) == odata_v3.UNTYPED, Path(folder))
+        untyped = odata_v3.data_set_of(snapshot) == odata_v3.UNTYPED
+        reading = receive(pinned, table, layout, untyped, _names(snapshot, layout), Path(folder))
         _read(reading, snapshot)
-        with completed(con, pinned, reading, snapshot) as step:
+        with completed(con, pinned, reading) as step:
             yield step
 
 
 @contextmanager
-def completed(con: duckdb.DuckDBPyConnection, source: Source, reading: Reading, snapshot: Snapshot) -> Generator[Step]:
+def completed(con: duckdb.DuckDBPyConnection, source: Source, reading: Reading) -> Generator[Step]:
     """A delivery of which every row was read, as `stuk_0`, `stuk_1`, ... while the block runs; raises what `parsed` raises."""
     reading.finish()
-    _register_names(con, snapshot, reading)
     columns = {number: piece.columns for number, piece in enumerate(reading.pieces)}
-    with _as_tables(con, reading):
+    queries = [_piece_sql(reading, piece) for piece in reading.pieces]
+    if len(queries) > 1:
+        register_names(con, reading.titles)
+    with _shown(con, queries):
         for number in columns:
             _refuse_repeats(con, number, reading.where)
         layout, untyped = reading.layout, reading.untyped
         empty = "niet_van_toepassing" if untyped else "onbekend"
-        in_order = len(columns) == 1  # that of the delivery; pieces are joined, which has no order of its own
-        yield Parsed(source, reading.table, layout.columns, columns, typed=not untyped, empty=empty, in_order=in_order), layout
+        yield (
+            Parsed(
+                source,
+                reading.table,
+                layout.columns,
+                columns,
+                typed=not untyped,
+                empty=empty,
+                provisional=reading.provisional,
+                lasting=queries[0] if len(queries) == 1 else None,  # pieces are joined, which has no order of its own
+            ),
+            layout,
+        )
 
 
 def _members(source: Source, layout: Layout, untyped: bool) -> dict[str, Any]:
@@ -329,18 +364,22 @@ def _read(reading: Reading, snapshot: Snapshot) -> None:
             raise SourceChanged(f"column {error.member} ({name}) changed its type: {error}", where=reading.where) from error
 
 
+def _piece_sql(reading: Reading, piece: Piece) -> str:
+    """The query of a piece: codes and years, names of areas where it has them, and its cells."""
+    fixed = ["gebiedscode", "peiljaar", *(["naam"] if len(reading.pieces) == 1 else [])]
+    cells = (_cell_sql(name, reading.is_number(name)) for name in piece.columns)
+    return f"select {', '.join([*fixed, *cells])} from {piece.rows.relation}"
+
+
 @contextmanager
-def _as_tables(con: duckdb.DuckDBPyConnection, reading: Reading) -> Generator[None]:
+def _shown(con: duckdb.DuckDBPyConnection, queries: Sequence[str]) -> Generator[None]:
     """The pieces as `stuk_0`, `stuk_1`, ... while the block runs: views, so that no cell is copied before it is in place."""
-    for number, piece in enumerate(reading.pieces):
-        selected = ", ".join(_cell_sql(name, reading.is_number(name)) for name in piece.columns)
-        con.execute(
-            f"create or replace temp view stuk_{number} as select gebiedscode, peiljaar, {selected} from {piece.rows.relation}"
-        )
+    for number, query in enumerate(queries):
+        con.execute(f"create or replace temp view stuk_{number} as {query}")
     try:
         yield
     finally:
-        for number in range(len(reading.pieces)):
+        for number in range(len(queries)):
             con.execute(f"drop view stuk_{number}")
 
 
@@ -365,24 +404,14 @@ def _refuse_repeats(con: duckdb.DuckDBPyConnection, number: int, where: str) -> 
 MEMBER: Mapping[str, Any] = {"Key": str | None, "Title": str | None, "Status": str | None}
 
 
-def _register_names(con: duckdb.DuckDBPyConnection, snapshot: Snapshot, reading: Reading) -> None:
-    """The names of the areas and the provisional years, from the dimension tables."""
-    region, time = reading.layout.region, reading.layout.time
+def _names(snapshot: Snapshot, layout: Layout) -> Names:
+    """The names of areas and years in the archived dimension tables."""
+    return names_of(_listed(snapshot, layout.region), _listed(snapshot, layout.time) if layout.time else ())
+
+
+def _listed(snapshot: Snapshot, dimension: str) -> Iterator[dict[str, str | None]]:
     wanted = Wanted(MEMBER, optional=tuple(MEMBER))
-    titles: dict[str, str] = {}
-    for key, title, _ in _listed(snapshot, region, wanted):
-        code = reading.codes[key or ""]
-        if code:
-            titles[code] = plain(title or "") or code
-    years = [
-        year
-        for key, _, status in (_listed(snapshot, time, wanted) if time else ())
-        if (year := reading.years[key or ""]) is not None and status not in ("Definitief", None, "")
-    ]
-    register_names(con, titles, years)
-
-
-def _listed(snapshot: Snapshot, dimension: str, wanted: Wanted) -> Iterator[Row]:
     for page in pages(snapshot, f"{dimension}-"):
         for rows in lots(page, wanted):
-            yield from rows
+            for row in rows:
+                yield dict(zip(MEMBER, row, strict=True))

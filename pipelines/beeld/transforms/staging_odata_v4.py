@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from beeld.errors import SourceChanged
 from beeld.sources.archive import Snapshot
 from beeld.sources.declarations import Source, Table
+from beeld.sources.members import FINAL
 from beeld.sources.observations import ATTRIBUTES, Batch, filled, places, refuse_kinds
 from beeld.sources.odata_v3 import ANNUAL
 from beeld.sources.odata_v4_lists import Description, batches, read_description
@@ -96,8 +97,9 @@ def parsed(con: duckdb.DuckDBPyConnection, source: Source, table: Table, snapsho
     for number, piece in enumerate(pieces):
         _create_piece(con, number, frame, piece)
     _register_names(con, described)
+    provisional = _provisional(described)
     columns = {number: tuple(piece.columns) for number, piece in enumerate(pieces)}
-    yield Parsed(source, table, layout.columns, columns, typed=True, empty="niet_geleverd"), layout
+    yield Parsed(source, table, layout.columns, columns, typed=True, empty="niet_geleverd", provisional=provisional), layout
 
 
 def _frame(described: Description, table: Table, year_from: int, where: str) -> Frame:
@@ -195,14 +197,18 @@ def _with_undelivered(codes: NDArray[np.int8]) -> NDArray[np.int8]:
 
 
 def _register_names(con: duckdb.DuckDBPyConnection, described: Description) -> None:
-    """The names of the areas and the provisional years, from the code lists."""
+    """The names of the areas, from their code list."""
     titles: dict[str, str] = {}
     for row in described.rows[described.layout.region]:
         if code := normalise(str(row["Identifier"])):
             titles[code] = plain(str(row.get("Title") or "")) or code
-    provisional = [
+    register_names(con, titles)
+
+
+def _provisional(described: Description) -> list[int]:
+    """The years that are not final, from their code list."""
+    return [
         int(match.group(1))
         for row in (described.rows[described.layout.time] if described.layout.time else ())
-        if (match := ANNUAL.match(str(row["Identifier"]).strip())) and row.get("Status") not in ("Definitief", None, "")
+        if (match := ANNUAL.match(str(row["Identifier"]).strip())) and row.get("Status") not in FINAL
     ]
-    register_names(con, titles, provisional)
