@@ -15,6 +15,7 @@ from beeld.errors import SourceChanged
 from beeld.sources.columns import Layout, fits
 from beeld.sources.declarations import Source, Table
 from beeld.sources.http import safe
+from beeld.sources.words import plain, shared
 
 Members = Mapping[str, Sequence[Mapping[str, Any]]]
 """Dimension -> the rows of its table (Key, Title)."""
@@ -26,7 +27,7 @@ FINAL = ("Definitief", None, "")
 
 @dataclass(frozen=True)
 class Names:
-    """What the dimension tables say of areas and years, by their keys as delivered: titles, and years that are not final."""
+    """Of areas and years, by their keys as delivered: titles, each on one line, and the years that are not final."""
 
     titles: Mapping[str, str]
     provisional: tuple[str, ...]
@@ -34,7 +35,7 @@ class Names:
 
 def names_of(regions: Iterable[Mapping[str, Any]], years: Iterable[Mapping[str, Any]]) -> Names:
     """The names in the rows of the region dimension and of the time dimension (none: no rows)."""
-    titles = {str(row.get("Key") or ""): str(row.get("Title") or "") for row in regions}
+    titles = {shared(str(row.get("Key") or "")): shared(plain(str(row.get("Title") or ""))) for row in regions}
     return Names(titles, tuple(str(row.get("Key") or "") for row in years if row.get("Status") not in FINAL))
 
 

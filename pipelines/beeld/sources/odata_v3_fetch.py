@@ -28,6 +28,7 @@ from beeld.sources.pages import Form, Lot, Objects, Page, Row, read_page
 from beeld.sources.progress import TableProgress
 from beeld.sources.questions import WHOLE, Question, data_questions, region_questions
 from beeld.sources.rowcheck import Ignored, Receive, RowCheck, nobody
+from beeld.sources.words import shared
 
 MAX_METADATA_PAGES = 100
 MAX_DATA_PAGES = 1000
@@ -147,7 +148,7 @@ def _plan(job: Fetch, layout: Layout, properties: Sequence[Row]) -> Plan:
         layout,
         ("ID", *(str(row["Key"]) for row in properties if row.get("Key"))),
         tuple(data_questions(source, layout, members, job.gemeenten)),
-        frozenset(str(row.get("Key") or "").strip().upper() for row in members[layout.region]),
+        frozenset(shared(str(row.get("Key") or "").strip().upper()) for row in members[layout.region]),
         names_of(members[layout.region], members[layout.time] if layout.time else ()),
         math.prod(map(len, members.values())),
     )
@@ -280,7 +281,7 @@ def _small_set(job: Fetch, name: str, questions: Sequence[Question]) -> list[Row
         for _ in _pages(job, name, number + 1, url, Reading(Objects(), clear, each), lambda _rows: MAX_METADATA_PAGES):
             number += 1
             seen.update(repr(row.get("Key")) for row in fresh)
-            rows += fresh
+            rows += ({name: shared(value) for name, value in row.items()} for row in fresh)
             # rows with different keys differ; only groups of topics have none, so seldom must whole rows be compared
             if len(seen) != len(rows) and len({repr(sorted(row.items())) for row in rows}) != len(rows):
                 raise SourceChanged(f"{name} delivers a row twice (a page served twice?)", where=job.where)

@@ -15,6 +15,7 @@ from beeld.sources.members import Names
 from beeld.sources.odata_v3 import NUMBER, SIGNS
 from beeld.sources.questions import WHOLE, Question
 from beeld.sources.whole_rows import Columns, WholeRows
+from beeld.sources.words import shared
 
 NUMBERS = frozenset({int, float, NoneType})
 
@@ -51,7 +52,7 @@ class Spellings(dict[Any, str]):
     """A key as delivered -> without its padding, in capitals; each is looked at once."""
 
     def __missing__(self, key: Any) -> str:
-        text = self[key] = str(key).strip().upper()
+        text = self[shared(key)] = shared(str(key).strip().upper())
         return text
 
 

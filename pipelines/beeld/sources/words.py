@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
+from typing import TypeVar
+
+Thing = TypeVar("Thing")
 
 _UNSAFE = {"Cc", "Cs", "Co", "Cn"}
 _BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -19,3 +23,8 @@ def plain(text: str) -> str:
         return " ".join(text.split())
     kept = ("\ufffd" if unicodedata.category(c) == "Cs" else " " if unicodedata.category(c) in _UNSAFE else c for c in text)
     return re.sub(r"\s+", " ", "".join(c for c in kept if c not in _BIDI)).strip()
+
+
+def shared(thing: Thing) -> Thing:
+    """A text as the one object that stands for all that are equal to it: tables have the same thousands of names."""
+    return sys.intern(thing) if type(thing) is str else thing

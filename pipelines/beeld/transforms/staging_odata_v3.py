@@ -33,7 +33,7 @@ from beeld.sources.http import safe
 from beeld.sources.lots import Wanted, WrongMember, lots, pages
 from beeld.sources.members import Names, names_of
 from beeld.sources.whole_rows import Columns
-from beeld.sources.words import plain
+from beeld.sources.words import shared
 from beeld.transforms.arrow import Array, Rows, numbers, texts
 from beeld.transforms.basis import STATUSES, Parsed, Step, register_names
 from beeld.transforms.codes import normalise
@@ -55,7 +55,7 @@ class Codes(dict[Any, str | None]):
     """Region key as delivered -> canonical code, or None when it is no code; each key is looked at once."""
 
     def __missing__(self, key: Any) -> str | None:
-        code = self[key] = normalise(str(key))
+        code = self[shared(key)] = shared(normalise(str(key)))
         return code
 
 
@@ -186,7 +186,7 @@ class Reading:
     """True when a page came in two tries: what the first one gave cannot be taken back, so the archive must be read instead."""
 
     def __post_init__(self) -> None:
-        named = ((self.codes[key], plain(title)) for key, title in self.names.titles.items())
+        named = ((self.codes[key], title) for key, title in self.names.titles.items())
         self.titles = {code: title or code for code, title in named if code}
         self.provisional = tuple(year for key in self.names.provisional if (year := self.years[key]) is not None)
         groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
