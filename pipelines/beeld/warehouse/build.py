@@ -68,7 +68,7 @@ PUBLIC_TABLES = (
 
 MEMORY = "640MB"
 """What DuckDB may use while building; the whole refresh has 1.5 GiB, and Python with its libraries takes half of that."""
-STAGING_MEMORY = "48MB"
+STAGING_MEMORY = "64MB"
 """What it may use while deliveries are added: they come one after the other and are not read again before they are all there."""
 ROW_GROUP = 6_144
 """Rows of a table that are stored together. A delivery of 17,000 rows fills two groups, which go to disk packed at once.
