@@ -1,11 +1,13 @@
 """Maps and pages of a release: `python -m tests.benchmarks.bench_render --warehouse RELEASE.duckdb [--gemeenten 60]`.
 
 Prints Markdown: the time of our maps against `geopandas.plot()` of the same map in this one process (SVG against SVG, and both
-files against both in the same size), profiles with their maps per second on all cores, bytes per buurt by kind of file, and the
-resident memory of the process that renders after every 500 profiles. Needs a release with boundaries.
+files against both in the same size), maps a second by a process per core, as a site draws them, against `geopandas.plot()` in
+one, profiles with their maps per second on all cores, bytes per buurt by kind of file, and the resident memory of the process
+that renders after every 500 profiles. Needs a release with boundaries.
 """
 
 import argparse
+import multiprocessing
 import os
 import platform
 import resource
@@ -14,9 +16,13 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Generator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import geopandas
 import matplotlib as mpl
 import shapely
@@ -31,6 +37,8 @@ from beeld.warehouse.read import open_warehouse
 
 COMPARED, PLOTTED = 2, 4
 """Gemeenten whose maps are drawn both ways, and how many of the equal maps geopandas draws of each."""
+POOLED = 8
+"""Gemeenten that the processes of a pool share."""
 
 
 @contextmanager
@@ -53,24 +61,64 @@ def against_geopandas(warehouse: Path, gemeenten: Sequence[str], catalog: Catalo
                     pictures = draw_maps(con, code, out, catalog=catalog, release_id="r", example=True, pixels=pixels)
             drawn += len(pictures)
             plotted += PLOTTED
-            buurten = [buurt for buurt in read_buurten(con, code) if buurt.shape is not None]
-            shapes = [shapely.from_wkb(shapely.to_wkb(buurt.shape)) for buurt in buurten]
-            frame = geopandas.GeoDataFrame({"klass": [i % 5 for i in range(len(shapes))]}, geometry=shapes, crs=28992)
+            frame = frame_of(con, code)
             for _ in range(PLOTTED):
-                with clock(times, "geopandas, SVG and PNG"), mpl.rc_context():
-                    figure = Figure(figsize=(768 / 72, 700 / 72), dpi=150)
-                    frame.plot(column="klass", ax=figure.subplots(), legend=True, edgecolor="white", categorical=True)
-                    figure.savefig(out / "geopandas.png")
-                    figure.savefig(out / "geopandas.svg")
-                with clock(times, "geopandas, SVG"), mpl.rc_context():
-                    figure = Figure(figsize=(768 / 72, 700 / 72), dpi=150)
-                    frame.plot(column="klass", ax=figure.subplots(), legend=True, edgecolor="white", categorical=True)
-                    figure.savefig(out / "geopandas.svg")
+                with clock(times, "geopandas, SVG and PNG"):
+                    plot(frame, out, "png", "svg")
+                with clock(times, "geopandas, SVG"):
+                    plot(frame, out, "svg")
     print("| what | maps | processor time a map (ms) | geopandas / ours |\n|---|---:|---:|---:|")
     for files in ("SVG", "SVG and PNG"):
         ours, theirs = times[f"ours, {files}"] / drawn, times[f"geopandas, {files}"] / plotted
         print(f"| {files}: ours, all in | {drawn} | {1000 * ours:.1f} | {theirs / ours:.1f} |")
         print(f"| {files}: geopandas, colours and legend only | {plotted} | {1000 * theirs:.1f} | |", flush=True)
+
+
+def frame_of(con: duckdb.DuckDBPyConnection, code: str) -> geopandas.GeoDataFrame:
+    """The buurten of a gemeente in five classes."""
+    buurten = [buurt for buurt in read_buurten(con, code) if buurt.shape is not None]
+    shapes: list[Any] = [shapely.from_wkb(shapely.to_wkb(buurt.shape)) for buurt in buurten]
+    return geopandas.GeoDataFrame({"klass": [i % 5 for i in range(len(shapes))]}, geometry=shapes, crs=28992)
+
+
+def plot(frame: geopandas.GeoDataFrame, out: Path, *kinds: str) -> None:
+    """One map by geopandas: colours and a legend."""
+    with mpl.rc_context():
+        figure = Figure(figsize=(768 / 72, 700 / 72), dpi=150)
+        frame.plot(column="klass", ax=figure.subplots(), legend=True, edgecolor="white", categorical=True)
+        for kind in kinds:
+            figure.savefig(out / f"geopandas.{kind}")
+
+
+def draw(warehouse: Path, code: str, catalog: Catalog, out: Path, pixels: bool) -> int:
+    """The maps of one gemeente, in a process of a pool; how many."""
+    folder = out / code
+    folder.mkdir(parents=True, exist_ok=True)
+    with closing(open_warehouse(warehouse)) as con:
+        return len(draw_maps(con, code, folder, catalog=catalog, release_id="r", example=True, pixels=pixels))
+
+
+def on_all_cores(warehouse: Path, gemeenten: Sequence[str], catalog: Catalog, out: Path) -> None:
+    """Maps a second by the clock: a process per core, as a site draws, and geopandas one after the other."""
+    cores = os.cpu_count() or 1
+    frames: list[geopandas.GeoDataFrame] = []
+    with closing(open_warehouse(warehouse)) as con:
+        frames += [frame_of(con, code) for code in gemeenten[:COMPARED]]
+    print(f"\n| what | maps a second, {cores} processes | `geopandas.plot()`, one process | ratio |\n|---|---:|---:|---:|")
+    with ProcessPoolExecutor(cores, mp_context=multiprocessing.get_context("spawn")) as pool:
+
+        def drawn(pixels: bool) -> int:
+            return sum(pool.map(partial(draw, warehouse, catalog=catalog, out=out, pixels=pixels), gemeenten))
+
+        drawn(False)  # imports and fonts
+        for pixels, kinds in ((False, ("svg",)), (True, ("png", "svg"))):
+            start = time.perf_counter()
+            ours = drawn(pixels) / (time.perf_counter() - start)
+            start = time.perf_counter()
+            for frame in frames * PLOTTED:
+                plot(frame, out, *kinds)
+            theirs = len(frames) * PLOTTED / (time.perf_counter() - start)
+            print(f"| {' and '.join(kinds).upper()} | {ours:.1f} | {theirs:.1f} | {ours / theirs:.1f} |", flush=True)
 
 
 def whole_site(warehouse: Path, gemeenten: Sequence[str], catalog: Catalog, out: Path) -> None:
@@ -139,6 +187,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         if asked.only != "site":
             against_geopandas(asked.warehouse, [code for code, _ in middle[:COMPARED]], catalog, Path(folder) / "maps")
+            on_all_cores(asked.warehouse, [code for code, _ in middle[:POOLED]], catalog, Path(folder) / "pool")
         if asked.only != "maps":
             whole_site(asked.warehouse, [code for code, _ in found[: asked.gemeenten]], catalog, Path(folder) / "site")
     return 0

@@ -21,6 +21,7 @@ from beeld.profiles.maps.describe import Spec, describe
 from beeld.profiles.maps.figures import Buurt, boundary_source, gemeente_name, read_figures
 from beeld.profiles.maps.labels import Box, Label, label_box, place_labels
 from beeld.profiles.maps.lettering import Line, drawing, shorten, text_width
+from beeld.profiles.maps.patterned import Patterned
 from beeld.profiles.maps.picture import MapPicture, edition
 from beeld.profiles.maps.placement import Placement
 from beeld.profiles.maps.shapes import dissolved, simplified
@@ -163,11 +164,7 @@ class Painter:
     def _hatch(self, hatch: str, chosen: Sequence[int], fills: Sequence[str]) -> None:
         colours = [hatch_colour(fills[i]) for i in chosen]
         paths = [self.paths[i] for i in chosen]
-        self.sheet.add(
-            PathCollection(
-                paths, facecolors="none", edgecolors="white", linewidths=0.8, hatch=hatch, hatchcolors=colours, zorder=2
-            )
-        )
+        self.sheet.add(Patterned(paths, hatch, colours, 0.8, zorder=2))
 
     def _ink(self, drawn: Mapping[str, tuple[str, str]]) -> None:
         """A label stands out against the colour under it; on a pattern or over a neighbour it gets a patch of its own."""

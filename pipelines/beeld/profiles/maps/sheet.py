@@ -169,7 +169,7 @@ class Sheet:
         svg.write_text(self.writer.document(artists, self.width, self.height, title), encoding="utf-8", newline="\n")
         if pixels:
             with png.open("wb") as file:
-                self.image(colours).save(file, format="PNG", compress_level=5)
+                self.image(colours).save(file, format="PNG", compress_level=3)
         return svg, png
 
     def image(self, colours: Sequence[str]) -> Image.Image:

@@ -21,6 +21,7 @@ from beeld.profiles.language import noted, tr
 from beeld.profiles.maps.classes import class_bounds, class_labels, classify, rounded
 from beeld.profiles.maps.describe import Spec, empty_entries, without_boundary
 from beeld.profiles.maps.figures import STATES, Buurt, Figures, Subject, read_figures
+from beeld.profiles.maps.patterned import Patterned
 from beeld.profiles.maps.picture import MapPicture
 from beeld.profiles.maps.placement import Placement
 from beeld.profiles.maps.shapes import dissolved, simplified
@@ -248,7 +249,5 @@ def _panel(
         chosen = [i for i, other in enumerate(hatches) if other == hatch]
         inks = [hatch_colour(fills[i]) for i in chosen]
         part = [paths[i] for i in chosen]
-        sheet.add(
-            PathCollection(part, facecolors="none", edgecolors="white", linewidths=0.5, hatch=hatch, hatchcolors=inks, zorder=2)
-        )
+        sheet.add(Patterned(part, hatch, inks, 0.5, zorder=2))
     sheet.add(PathCollection(edges, facecolors="none", edgecolors=EDGE, linewidths=1.4, zorder=3))
