@@ -1,7 +1,7 @@
 """Deliveries that this run staged before: a delivery is staged once, to be judged, and its cells are kept for the build.
 
-    bouw/gestaged/<number>/   a delivery that is being fetched or was staged: its cells as they came, or `rijen.parquet`, its rows
-                              in `basis.<bron>`, every peiljaar, delivered columns only
+    bouw/gestaged/<name>/   a delivery that is being fetched or was staged: its cells as they came, or `rijen.parquet`, its rows
+                            in `basis.<bron>`, every peiljaar, delivered columns only
 
 What is kept serves the process that staged it and no other, so declarations and code are the same when it is taken; a build that
 finds nothing on the shelf stages the delivery itself and gets the same cells.
