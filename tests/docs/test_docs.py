@@ -124,6 +124,11 @@ def test_numbers_of_tables_and_indicators_are_right() -> None:
         )
     assert f"{kinds['BASE TABLE']} tables and {kinds['VIEW'] + 1} views" in page("README.md")  # the view profiel is generated
     assert f"{len(catalogue())} indicators" in page("CHANGELOG.md")
+    used = {indicator["bron"] for indicator in catalogue().values()}
+    declared = [path for path in ROOT.glob("sources/*.yaml") if "bron" in yaml.safe_load(path.read_text(encoding="utf-8"))]
+    told = page("README.md")
+    assert f"Declared are {len(declared)} sources;" in told
+    assert f"The {len(catalogue())} indicators rest on {len(used)} of them;" in told
 
 
 # ---------------------------------------------------------------- command line, exit codes, settings
