@@ -15,13 +15,15 @@ from beeld.errors import SourceChanged
 from beeld.sources import odata_v3
 from beeld.sources.archive import Snapshot
 from beeld.sources.declarations import Source
+from beeld.sources.fetch import Delivered
 from beeld.sources.members import Names, names_of
 from beeld.sources.pages import read_page
 from beeld.sources.questions import WHOLE
 from beeld.sources.rowcheck import RowCheck
 from beeld.transforms import drift, staging, staging_odata_v3
-from beeld.transforms.basis import Staged, create_basis
+from beeld.transforms.basis import MEMORY, Staged, create_basis
 from beeld.transforms.shelf import Shelf
+from beeld.warehouse import build
 from tests.indicatoren import deliveries
 from tests.indicatoren.deliveries import row
 
@@ -147,6 +149,23 @@ def test_what_is_gone_from_the_shelf_is_read_from_the_archive(way: str, pieces: 
         assert gone or not kept_files(shelf)
         shelf.clear()
         assert not folder_of(shelf).exists()
+
+
+def test_the_build_reads_the_archive_with_the_memory_of_judging(tmp_path: Path) -> None:
+    """It has less at first, enough to add what is on the shelf; with that a large delivery could not be joined and sorted."""
+    snapshot = deliveries.archived(tmp_path, [row("BU00140000", "1")])
+
+    def limit(con: duckdb.DuckDBPyConnection) -> Any:
+        return con.execute("select current_setting('memory_limit')").fetchall()
+
+    with closing(duckdb.connect(config={"memory_limit": MEMORY})) as con:
+        enough = limit(con)
+    for shelf in (judged(snapshot, tmp_path), None):
+        with closing(build.open_build(tmp_path / "bouw.duckdb")) as con:
+            little = limit(con)
+            build.stage_source(con, SOURCE, [Delivered(SOURCE, FIRST, snapshot, "actueel")], 0, shelf)
+            assert limit(con) == (enough if shelf is None else little) != []
+    assert enough != little
 
 
 def test_one_area_in_two_tables_is_refused(tmp_path: Path) -> None:

@@ -27,6 +27,8 @@ from beeld.transforms.arrow import Rows, texts
 STATUSES = ("ok", "geheim", "te_klein", "onbekend", "niet_geleverd", "geen_noemer", "niet_van_toepassing")
 """What a cell can be (CONTRACT.md): the values of the type `basis.status`, which takes one byte where text takes sixteen."""
 MISSING = "'niet_geleverd'::basis.status"
+MEMORY = "256MB"
+"""What DuckDB may use to parse one delivery: it joins and sorts 435,000 rows of 21 columns; in 64 MB not even 187,000."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from beeld.sources.archive import Snapshot
 from beeld.sources.columns import Layout
 from beeld.sources.declarations import Source, Table
 from beeld.transforms import staging
-from beeld.transforms.basis import create_status
+from beeld.transforms.basis import MEMORY, create_status
 from beeld.transforms.margins import refuse_inverted
 from beeld.transforms.shelf import Shelf
 
@@ -28,7 +28,6 @@ FACTOR = 3.0
 """How many times the median of a column may grow or shrink between two deliveries of the same year."""
 EMPTIER = 0.20
 """How much the share of cells without a value may rise, as a share of the rows."""
-MEMORY = "256MB"
 COLUMNS = 20
 """Columns of which the medians are made at a time: a median holds every value that it is made of."""
 STAGING = threading.Lock()

@@ -33,6 +33,7 @@ from beeld.transforms import (
     trends,
     unions,
 )
+from beeld.transforms.basis import MEMORY as PARSING_MEMORY
 from beeld.transforms.basis import Staged, create_basis
 from beeld.transforms.catalog import Catalog
 from beeld.transforms.corrections import apply_corrections, list_corrections
@@ -69,7 +70,7 @@ PUBLIC_TABLES = (
 MEMORY = "640MB"
 """What DuckDB may use while building; the whole refresh has 1.5 GiB, and Python with its libraries takes half of that."""
 STAGING_MEMORY = "64MB"
-"""What it may use while deliveries are added: they come one after the other and are not read again before they are all there."""
+"""What it may use while deliveries from the shelf are added: one after the other, and not read before they are all there."""
 ROW_GROUP = 6_144
 """Rows of a table that are stored together. A delivery of 17,000 rows fills two groups, which go to disk packed at once.
 
@@ -244,7 +245,10 @@ def stage_source(
     for item in own:
         if item.snapshot is not None and item.table.tabel in used:
             kept = shelf.take(con, source, item.table, item.snapshot, year_from) if shelf is not None else None
-            pieces.append(kept or staging.stage(con, source, item.table, item.snapshot, year_from))
+            if kept is None:
+                con.execute("set memory_limit = ?", [PARSING_MEMORY])  # joining and sorting takes more than adding
+                kept = staging.stage(con, source, item.table, item.snapshot, year_from)
+            pieces.append(kept)
     return pieces
 
 
