@@ -31,13 +31,12 @@ FIXED = ("tabel", "gebiedscode", "naam", "peiljaar", "indeling_jaar", "voorlopig
 
 @dataclass(frozen=True)
 class Kept:
-    """One delivery on the shelf: how it was laid out, its rows as SQL, and the files of its folder, which this reads."""
+    """One delivery on the shelf: how it was laid out, its rows as SQL, and the file that this reads, alone in its folder."""
 
     source: Source
     layout: Layout
     relation: str
-    folder: Path
-    files: tuple[Path, ...]
+    path: Path
 
 
 class Shelf:
@@ -71,7 +70,7 @@ class Shelf:
         try:
             yield None if reading is None or reading.broken else reading
         finally:
-            if reading is not None and reading.folder not in {kept.folder for kept in self._kept.values()}:
+            if reading is not None and reading.folder not in {kept.path.parent for kept in self._kept.values()}:
                 shutil.rmtree(reading.folder, ignore_errors=True)
 
     def _new_folder(self) -> Path:
@@ -88,15 +87,13 @@ class Shelf:
         columns = ", ".join(f'"{name}"' for name in (*FIXED, *_cells(parsed.source, layout)))
         rows = f"select {columns} from ({rows_sql(con, parsed, 0)})"
         if received is not None and parsed.lasting is not None:
-            folder, relation = received.folder, f"(with stuk_0 as ({parsed.lasting}) {rows})"
+            (piece,) = received.pieces
+            path, relation = piece.rows.path, f"(with stuk_0 as ({parsed.lasting}) {rows})"
         else:
-            folder = self._new_folder()
-            relation = f"read_parquet({literal(str(folder / 'rijen.parquet'))})"
-            con.execute(
-                f"""copy ({rows}) to {literal(str(folder / "rijen.parquet"))}
-                (format parquet, compression lz4_raw, row_group_size 2048)"""
-            )
-        kept = Kept(parsed.source, layout, relation, folder, tuple(folder.iterdir()))
+            path = self._new_folder() / "rijen.parquet"
+            relation = f"read_parquet({literal(str(path))})"
+            con.execute(f"copy ({rows}) to {literal(str(path))} (format parquet, compression lz4_raw, row_group_size 2048)")
+        kept = Kept(parsed.source, layout, relation, path)
         self._kept[parsed.source.bron, parsed.table.tabel, snapshot.sha256] = kept
         return kept
 
@@ -108,7 +105,7 @@ class Shelf:
         SourceChanged when an area and year stand in two tables of one source.
         """
         kept = self._kept.pop((source.bron, table.tabel, snapshot.sha256), None)
-        if kept is None or not all(path.is_file() for path in kept.files):
+        if kept is None or not kept.path.is_file():
             return None
         delivered = set(_cells(kept.source, kept.layout))
         columns: list[str] = []
@@ -121,7 +118,7 @@ class Shelf:
                 f"""insert into basis."{source.bron}" select {", ".join(FIXED)}, {", ".join(columns)}
                 from {kept.relation} where peiljaar >= {int(year_from)}"""
             )
-        shutil.rmtree(kept.folder)
+        shutil.rmtree(kept.path.parent)
         years, rows = finished(con, source, table, f"{source.bron} {table.tabel}")
         return Staged(kept.source, table, snapshot, kept.layout, years, rows)
 
