@@ -8,9 +8,9 @@ from pathlib import Path
 
 GZIP = 31
 """`wbits` of zlib for gzip with its header and checksum."""
-READ_BYTES = 256 * 1024
-PART_BYTES = 1024 * 1024
-"""Unpacked bytes at a time, whatever the file claims: what bounds the memory of a reader."""
+READ_BYTES = 64 * 1024
+PART_BYTES = 256 * 1024
+"""Unpacked bytes at a time, whatever the file claims: what bounds the memory of a reader. More does not fit in a cache."""
 
 
 class CutOff(Exception):

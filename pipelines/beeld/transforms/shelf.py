@@ -23,7 +23,7 @@ from beeld.sources.columns import Layout
 from beeld.sources.declarations import Source, Table
 from beeld.sources.members import Names
 from beeld.sources.sql import literal
-from beeld.transforms.basis import MISSING, Parsed, Staged, finished, one_thread, rows_sql
+from beeld.transforms.basis import MISSING, Parsed, Staged, adding, finished, rows_sql
 from beeld.transforms.staging_odata_v3 import Reading, receive
 
 FIXED = ("tabel", "gebiedscode", "naam", "peiljaar", "indeling_jaar", "voorlopig", "getypeerd")
@@ -113,7 +113,7 @@ class Shelf:
             columns.append(f'"{name}"' if name in delivered else "null")
             if column.soort == "getal":
                 columns.append(f'"{name}_status"' if name in delivered else MISSING)
-        with one_thread(con):
+        with adding(con):
             con.execute(
                 f"""insert into basis."{source.bron}" select {", ".join(FIXED)}, {", ".join(columns)}
                 from {kept.relation} where peiljaar >= {int(year_from)}"""

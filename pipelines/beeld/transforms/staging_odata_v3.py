@@ -3,9 +3,9 @@
 Cells become statuses as CONTRACT.md says: Untyped `.` onbekend, `x` geheim, `-` 0, empty niet_van_toepassing; Typed null
 onbekend; a topic that is empty for every area of a year niet_geleverd, and so is a topic that the table does not have.
 
-A megabyte at a time, so that no page is ever in memory; of a row only the declared cells are decoded, and each text is read once
-however often it is repeated. A delivery that is being fetched is read as it comes (`receive`), one in the archive from its pages;
-from there on both go the same way.
+A quarter of a megabyte at a time, so that no page is ever in memory; of a row only the declared cells are decoded, and each text
+is read once however often it is repeated. A delivery that is being fetched is read as it comes (`receive`), one in the archive
+from its pages; from there on both go the same way.
 """
 
 from __future__ import annotations
@@ -46,6 +46,9 @@ NUMBER = re.compile(odata_v3.NUMBER)
 
 WRONG = -1
 OK, UNKNOWN = STATUSES.index("ok"), STATUSES.index("onbekend")
+
+DELIVERED = ("ok", "onbekend", "niet_van_toepassing", "geheim")
+"""What `read_cell` makes of a cell, the usual first: DuckDB tries one after the other."""
 
 Cell = tuple[float | None, str]
 """The value of a cell and its status; exactly one of them says that there is none."""
@@ -388,7 +391,7 @@ def _cell_sql(name: str, number: bool) -> str:
     cell = f'"{name}"'
     if not number:
         return f"case when trim({cell}) not in ('', '.') then trim({cell}) end as {cell}"
-    cases = " ".join(f"when {place} then '{status}'::basis.status" for place, status in enumerate(STATUSES))
+    cases = " ".join(f"when {STATUSES.index(status)} then '{status}'::basis.status" for status in DELIVERED)
     return f'{cell}, case "{name}_status" {cases} end as "{name}_status"'
 
 

@@ -69,7 +69,7 @@ PUBLIC_TABLES = (
 
 MEMORY = "640MB"
 """What DuckDB may use while building; the whole refresh has 1.5 GiB, and Python with its libraries takes half of that."""
-STAGING_MEMORY = "64MB"
+STAGING_MEMORY = "48MB"
 """What it may use while deliveries from the shelf are added: one after the other, and not read before they are all there."""
 ROW_GROUP = 6_144
 """Rows of a table that are stored together. A delivery of 17,000 rows fills two groups, which go to disk packed at once.
