@@ -26,7 +26,7 @@ from beeld.sources import odata_v3
 from beeld.sources.archive import Delivery, Snapshot
 from beeld.sources.declarations import Source, Table
 from beeld.transforms import staging
-from beeld.transforms.basis import create_basis
+from beeld.transforms.basis import MEMORY, create_basis
 from beeld.transforms.catalog import load_catalog
 from beeld.warehouse.build import open_build
 
@@ -83,6 +83,7 @@ def read_json(paths: Sequence[Path]) -> None:
 def ours(con: duckdb.DuckDBPyConnection, source: Source, table: Table, snapshot: Snapshot) -> None:
     """What a refresh does: the snapshot into `basis.<bron>` of a build database on disk, which is open already."""
     create_basis(con, source)
+    con.execute("set memory_limit = ?", [MEMORY])
     staging.stage(con, source, table, snapshot, 0)
 
 
