@@ -21,7 +21,7 @@ from beeld.sources.pages import read_page
 from beeld.sources.questions import WHOLE
 from beeld.sources.rowcheck import RowCheck
 from beeld.transforms import drift, staging, staging_odata_v3
-from beeld.transforms.basis import MEMORY, Staged, create_basis
+from beeld.transforms.basis import MEMORY, Staged, adding, create_basis
 from beeld.transforms.shelf import Shelf
 from beeld.warehouse import build
 from tests.indicatoren import deliveries
@@ -227,3 +227,26 @@ def test_a_wrong_cell_is_refused_with_its_page_whoever_reads_it(
     with pytest.raises(SourceChanged, match=r"column Getal_1 \(getal.*which is no number") as refused:
         check.lot(check.form.rows(json.dumps([row("BU00140002", "2"), row(region, cell)]).encode()))
     assert refused.value.where == "page 7"
+
+
+def test_a_delivery_enters_unpacked_and_what_comes_after_is_packed_again(tmp_path: Path) -> None:
+    """Packing is a setting of the whole database, in which the release is written too."""
+
+    def settings(con: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
+        return con.execute("select current_setting('force_compression'), current_setting('threads')").fetchall()
+
+    with closing(build.open_build(tmp_path / "bouw.duckdb")) as con:
+        before = settings(con)
+        with pytest.raises(RuntimeError), adding(con):
+            assert settings(con) == [("uncompressed", 1)] != before
+            raise RuntimeError
+        assert settings(con) == before
+        snapshot = deliveries.archived(tmp_path, [row("BU00140000", "1")])
+        build.stage_source(con, SOURCE, [Delivered(SOURCE, FIRST, snapshot, "actueel")], 0, judged(snapshot, tmp_path))
+        assert settings(con) == before
+
+
+def test_every_status_that_a_cell_can_have_is_tried_when_it_is_added() -> None:
+    """One that was left out would be no status at all, where CONTRACT.md wants one for every cell."""
+    cells = [staging_odata_v3.read_cell(text) for text in ("1", "-", ".", "x", " ", "", None)]
+    assert {cell[1] for cell in cells if cell is not None} == set(staging_odata_v3.DELIVERED)
