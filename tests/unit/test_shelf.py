@@ -229,20 +229,38 @@ def test_a_wrong_cell_is_refused_with_its_page_whoever_reads_it(
     assert refused.value.where == "page 7"
 
 
-def test_a_delivery_enters_unpacked_and_what_comes_after_is_packed_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", ["shelf", "archive"])
+def test_a_delivery_enters_unpacked_and_what_comes_after_is_packed_again(way: str, tmp_path: Path) -> None:
     """Packing is a setting of the whole database, in which the release is written too."""
+    many = [row(f"BU0014{number:04d}", "1") for number in range(build.ROW_GROUP + 1)]
+    snapshot = deliveries.archived(tmp_path, many)
 
+    def packed(con: duckdb.DuckDBPyConnection, table: str) -> set[str]:
+        """How the codes of the first group of rows, which all differ, stand in the file."""
+        found = con.execute(
+            "select compression from pragma_storage_info(?) "
+            "where column_name = 'gebiedscode' and segment_type = 'VARCHAR' and row_group_id = 0",
+            [table],
+        ).fetchall()
+        return {name for (name,) in found}
+
+    with closing(build.open_build(tmp_path / "bouw.duckdb")) as con:
+        shelf = judged(snapshot, tmp_path, ONE_PIECE) if way == "shelf" else None
+        build.stage_source(con, ONE_PIECE, [Delivered(ONE_PIECE, FIRST, snapshot, "actueel")], 0, shelf)
+        con.execute(f'create table later as from basis."{ONE_PIECE.bron}"')
+        assert packed(con, f'basis."{ONE_PIECE.bron}"') == {"Uncompressed"}
+        assert "Uncompressed" not in packed(con, "later") != set()
+
+
+def test_a_fault_leaves_the_settings_of_the_build_as_they_were() -> None:
     def settings(con: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
         return con.execute("select current_setting('force_compression'), current_setting('threads')").fetchall()
 
-    with closing(build.open_build(tmp_path / "bouw.duckdb")) as con:
+    with closing(duckdb.connect()) as con:
         before = settings(con)
         with pytest.raises(RuntimeError), adding(con):
             assert settings(con) == [("uncompressed", 1)] != before
             raise RuntimeError
-        assert settings(con) == before
-        snapshot = deliveries.archived(tmp_path, [row("BU00140000", "1")])
-        build.stage_source(con, SOURCE, [Delivered(SOURCE, FIRST, snapshot, "actueel")], 0, judged(snapshot, tmp_path))
         assert settings(con) == before
 
 
