@@ -14,6 +14,7 @@ import typer
 from beeld import METHOD_VERSION, __version__
 from beeld.console import messages, progress, show_removed, show_table, show_warnings
 from beeld.errors import BeeldError, ChecksFailed, Damaged, DeliveryRefused, UsageError, interrupted
+from beeld.interrupts import kept_interrupts
 from beeld.settings import load_settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -31,7 +32,8 @@ def main() -> None:
     sys.argv = [word for word in sys.argv if word != "--debug"]
     os.environ.setdefault("DO_NOT_TRACK", "1")
     try:
-        app()
+        with kept_interrupts():
+            app()
     except BeeldError as error:
         if debug:
             raise

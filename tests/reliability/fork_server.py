@@ -26,6 +26,7 @@ import great_expectations  # noqa: F401 - imported before the fork, so that no r
 import beeld.profiles.render
 import beeld.warehouse.checks  # noqa: F401
 from beeld.errors import BeeldError, interrupted
+from beeld.interrupts import kept_interrupts
 from beeld.refresh import Options, refresh
 from beeld.warehouse import release
 from tests.reliability.worlds import example_settings
@@ -47,7 +48,8 @@ def run(order: dict[str, Any]) -> int:
             with release.exclusive(settings, "test"):
                 release.publish(settings, folder, folder.name)
         else:
-            refresh(settings, Options(areas=tuple(order.get("areas", ())), render=bool(order.get("render"))))
+            with kept_interrupts():
+                refresh(settings, Options(areas=tuple(order.get("areas", ())), render=bool(order.get("render"))))
     except BeeldError as error:
         print(error.message, file=sys.stderr, flush=True)
         if order.get("said"):

@@ -42,8 +42,12 @@ def settings_of(home: Path) -> Settings:
 
 def publish_small(home: Path, release_id: str) -> Path:
     """Publish a release whose every table holds its id, with two pages that do as well."""
-    settings = settings_of(home)
-    folder = settings.build / release_id
+    return publish(settings_of(home), built_small(home, release_id), release_id)
+
+
+def built_small(home: Path, release_id: str) -> Path:
+    """That release, ready to be published."""
+    folder = settings_of(home).build / release_id
     folder.mkdir(parents=True)
     with duckdb.connect(str(folder / f"{release_id}.duckdb")) as con:
         con.execute((ROOT / "warehouse/schema.sql").read_text(encoding="utf-8"))
@@ -73,7 +77,7 @@ def publish_small(home: Path, release_id: str) -> Path:
         page.write_text(f"<p>{release_id}</p>", encoding="utf-8")
     (folder / "geheim.html").write_text("not under site/", encoding="utf-8")
     write_manifest(folder, {"release": release_id, "gemaakt_op": "2026-01-01", "gebieden": []})
-    return publish(settings, folder, release_id)
+    return folder
 
 
 @dataclass

@@ -22,7 +22,17 @@ from beeld.warehouse.serve import wire
 from beeld.warehouse.serve.site import HEADERS
 from beeld.warehouse.serve.sql import ENDED, MOST_BYTES, NO_SUCH_USER, ONLY_READING
 from beeld.warehouse.serve.tokens import new_token
-from tests.reliability.serving import WHICH_RELEASE, Serving, asked, client, environment, publish_small, serving, settings_of
+from tests.reliability.serving import (
+    WHICH_RELEASE,
+    Serving,
+    asked,
+    built_small,
+    client,
+    environment,
+    publish_small,
+    serving,
+    settings_of,
+)
 from tests.reliability.worlds import CommandLine
 
 ENDLESS = "select count(*) from range(1000000) a, range(10000000) b"
@@ -385,14 +395,15 @@ def test_sessions_end_with_a_front_that_was_killed(tmp_path: Path) -> None:
 
 def test_a_running_question_ends_on_its_own_release(tmp_path: Path) -> None:
     publish_small(tmp_path, "r000")
+    next_one = built_small(tmp_path, "r001")
     with serving(tmp_path) as running, running.attached() as con, ThreadPoolExecutor(1) as pool:
-        slow = "select release, sleep_ms(5000) from release"
+        slow = "select release, sleep_ms(3000) from release"
         waiting = pool.submit(asked, con, slow)
         time.sleep(0.3)
-        publish_small(tmp_path, "r001")
+        release.publish(settings_of(tmp_path), next_one, "r001")
+        assert not waiting.done()  # asked before it and answered after it
         with running.attached() as new:
             assert asked(new, WHICH_RELEASE) == [("r001",)]
-        assert not waiting.done()
         assert waiting.result()[0][0] == "r000"
         assert asked(con, WHICH_RELEASE) == [("r000",)]
         con.execute("detach beeld")
