@@ -1,13 +1,22 @@
 -- Theme scores: mid-rank percentiles of the core indicators and their mean (METHOD.md sections 4 and 5).
--- In: gebied, indicator, waarde, werk.kern (indicator, thema, teken, percentiel). Out: werk.percentiel, thema_score.
--- Buurten from $mensen inhabitants among each other, wijken among wijken, gemeenten among gemeenten. Higher is more concern (teken
--- turns figures where higher is better); for the theme of strengths higher is more strength.
+-- In: gebied, indicator, waarde, werk.kern (indicator, thema, teken, percentiel). Out: werk.toen, werk.percentiel, thema_score.
+-- Buurten and wijken from $mensen inhabitants among each other, gemeenten among gemeenten. Higher is more concern (teken
+-- turns figures where higher is better); for the theme of strengths higher is more strength. A figure of an older year counts only
+-- where the area had so many inhabitants in that year too, as far as that is known.
 
 create or replace table werk.deelnemer as
 select gebiedscode, soort, gemeentecode, stedelijkheid
 from gebied
-where soort in ('wijk', 'gemeente')
-  or (soort = 'buurt' and inwoners >= $mensen);
+where soort = 'gemeente'
+  or (soort in ('wijk', 'buurt') and inwoners >= $mensen);
+
+create or replace table werk.toen as
+select d.gebiedscode, w.indicator, w.peiljaar
+from werk.kern as k
+join laatste_waarde as w using (indicator)
+join werk.deelnemer as d using (gebiedscode)
+join waarde as n on n.gebiedscode = w.gebiedscode and n.peiljaar = w.peiljaar and n.indicator = 'aantal_inwoners'
+where d.soort <> 'gemeente' and w.waarde is not null and n.waarde < $mensen;
 
 create or replace table werk.cel as
 select w.gebiedscode, d.soort, d.gemeentecode, d.stedelijkheid, k.indicator, k.thema, k.percentiel,
@@ -15,6 +24,7 @@ select w.gebiedscode, d.soort, d.gemeentecode, d.stedelijkheid, k.indicator, k.t
 from werk.kern as k
 join laatste_waarde as w using (indicator)
 join werk.deelnemer as d using (gebiedscode)
+anti join werk.toen as t on t.gebiedscode = w.gebiedscode and t.indicator = w.indicator
 where w.waarde is not null;
 
 create or replace table werk.percentiel as

@@ -198,10 +198,10 @@ class Database:
 
     @property
     def scored_areas(self) -> pd.DataFrame:
-        """Wijken, gemeenten and buurten of 200 inhabitants or more."""
+        """Gemeenten, and wijken and buurten of 200 inhabitants or more."""
         kinds = self.areas["soort"]
-        big = (kinds == "buurt") & (self.areas["inwoners"].fillna(-1) >= FEWEST_PEOPLE)
-        return self.areas[big | kinds.isin(["wijk", "gemeente"])]
+        big = kinds.isin(["wijk", "buurt"]) & (self.areas["inwoners"].fillna(-1) >= FEWEST_PEOPLE)
+        return self.areas[big | (kinds == "gemeente")]
 
     @property
     def core(self) -> pd.DataFrame:
@@ -214,6 +214,9 @@ class Database:
         cells = self.values.merge(core, on="indicator")
         cells = cells[cells["peiljaar"] == cells["laatste_jaar"]].dropna(subset=["waarde"])
         cells = cells.merge(self.scored_areas, on="gebiedscode")
+        people = self.values[self.values["indicator"] == "aantal_inwoners"].set_index(["gebiedscode", "peiljaar"])["waarde"]
+        then = people.reindex(pd.MultiIndex.from_frame(cells[["gebiedscode", "peiljaar"]])).to_numpy()
+        cells = cells[~((cells["soort"] != "gemeente").to_numpy() & (then < FEWEST_PEOPLE))]
         raw = cells["geschat"].astype(float).where(cells["geschat"].notna(), cells["waarde"])
         wanted = np.where(cells["thema"] == STRENGTH, "gunstig", "ongunstig")
         return cells.assign(raw=raw, x=np.where(cells["richting"] == wanted, raw, -raw))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -46,16 +47,34 @@ def test_higher_is_more_concern_and_strengths_turn_it_round(catalog: Catalog, pr
 
 
 def test_small_and_unknown_buurten_are_no_part_of_the_reference(catalog: Catalog, project: Path, database: Con) -> None:
-    """Universe: buurten from 200 inhabitants; wijken and gemeenten are compared with their own kind only."""
+    """Universe: buurten and wijken from 200 inhabitants; wijken and gemeenten are compared with their own kind only."""
     core = scoring.with_core(catalog, {"eenzaamheid": ["aandeel_eenzaam"]})
     small, unknown, border, big = buurten(4)
-    codes = [small, unknown, border, big, "WK001400", "GM0014", "NL00"]
-    scoring.insert_areas(database, codes, {small: 199, unknown: None, border: 200, big: 5000})
+    codes = [small, unknown, border, big, "WK001400", "WK001401", "WK001402", "GM0014", "NL00"]
+    scoring.insert_areas(database, codes, {small: 199, unknown: None, border: 200, big: 5000, "WK001401": 199, "WK001402": None})
     figures = {code: float(number) for number, code in enumerate(codes)}
     scoring.compute(database, core, project, {"aandeel_eenzaam": figures})
     assert scoring.percentiles(database, "aandeel_eenzaam") == {border: 0.25, big: 0.75, "WK001400": 0.5, "GM0014": 0.5}
     scored = {row[0] for row in database.execute("select distinct gebiedscode from thema_score").fetchall()}
     assert scored == {border, big, "WK001400", "GM0014"}
+
+
+def test_a_figure_of_a_year_in_which_few_people_lived_here_is_not_scored(catalog: Catalog, project: Path, database: Con) -> None:
+    """A share of 40 people in 2024 says nothing of the 5,000 of today; where the number of then is unknown, the figure counts."""
+    core = scoring.with_core(catalog, {"eenzaamheid": ["aandeel_eenzaam"]})
+    core = replace(core, indicators={**core.indicators, "aantal_inwoners": catalog.indicators["aantal_inwoners"]})
+    grown, then_unknown, steady = buurten(3)
+    codes = [grown, then_unknown, steady, "WK001400", "WK001401", "GM0014"]
+    scoring.insert_areas(database, codes, dict.fromkeys(codes, 5000))
+    people = {grown: 199.0, steady: 200.0, "WK001400": 10.0, "GM0014": 30.0}
+    figures = {code: float(number) for number, code in enumerate(codes)}
+    scoring.compute(database, core, project, {"aandeel_eenzaam": figures, "aantal_inwoners": people})
+    scores.compute_thresholds(database, core, "toets", [])
+    scores.compute_signals(database, core)
+    assert scoring.percentiles(database, "aandeel_eenzaam") == {then_unknown: 0.25, steady: 0.75, "WK001401": 0.5, "GM0014": 0.5}
+    said = "in 2024 minder dan 200 inwoners: de cijfers van dat jaar tellen niet mee"
+    reasons = dict(database.execute("select gebiedscode, redenen from integraal").fetchall())
+    assert {code for code, found in reasons.items() if said in found} == {grown, "WK001400"}
 
 
 def test_distances_are_compared_within_the_class_of_urbanity(catalog: Catalog, project: Path, database: Con) -> None:

@@ -78,6 +78,51 @@ def test_no_interval_no_claim_and_totals_are_not_compared(catalog: Catalog) -> N
     assert relation(near, replace(far, value=1.4), catalog.indicators["afstand_huisarts"]) == "lager"
 
 
+@pytest.mark.parametrize(
+    ("count", "base", "expected"),
+    [
+        (60.0, 100.0, "hoger"),
+        (60.0, 99.0, "niet_toetsbaar"),  # 95 to 103 people: the margin does not know that
+        (390.0, 380.0, "niet_toetsbaar"),  # both are rounded
+        (None, None, "hoger"),
+    ],
+)
+def test_a_share_of_few_or_of_more_than_all_is_not_compared(
+    catalog: Catalog, count: float | None, base: float | None, expected: str
+) -> None:
+    own = replace(CELL, value=60.0, lower=55.0, upper=65.0, count=count, base=base)
+    assert (
+        relation(own, replace(CELL, value=20.0, lower=19.0, upper=21.0), catalog.indicators["aandeel_eenpersoonshuishoudens"])
+        == expected
+    )
+
+
+def test_a_rate_of_more_than_all_people_is_compared_where_it_may_exist(catalog: Catalog) -> None:
+    crime = replace(CELL, value=3000.0, lower=2800.0, upper=3200.0, count=1500.0, base=500.0)
+    assert (
+        relation(crime, replace(CELL, value=20.0, lower=19.0, upper=21.0), catalog.indicators["misdrijven_per_1000"]) == "hoger"
+    )
+
+
+def test_a_skewed_rate_is_compared_by_its_shrunken_estimate(catalog: Catalog) -> None:
+    """METHOD.md 12: none of 430 is 0.0 with an upper bound of 8.9, but the estimate is 12.8 and may be 17.2."""
+    crime, gemeente = catalog.indicators["misdrijven_per_1000"], replace(CELL, value=17.2, lower=16.1, upper=18.3)
+    none = replace(CELL, value=0.0, lower=0.0, upper=8.9, count=0.0, base=430.0, smoothed=12.8)
+    assert relation(none, gemeente, crime) == "gelijk"
+    assert relation(replace(none, smoothed=None), gemeente, crime) == "lager"
+    many = replace(none, value=40.0, count=400.0, base=10_000.0, smoothed=39.0)
+    assert relation(many, gemeente, crime) == "hoger"
+    # 39 / exp(1.96 / sqrt(400.5)) = 35.4
+    assert relation(many, replace(gemeente, lower=35.0, upper=35.3), crime) == "hoger"
+    assert relation(many, replace(gemeente, lower=35.0, upper=35.5), crime) == "gelijk"
+
+
+def test_a_distance_is_compared_within_its_class_of_urbanity(catalog: Catalog) -> None:
+    near, far = (replace(CELL, value=value, lower=None, upper=None) for value in (0.8, 2.0))
+    assert relation(near, far, catalog.indicators["afstand_huisarts"]) == "lager"
+    assert relation(near, far, catalog.indicators["afstand_huisarts"], same_class=False) is None
+
+
 def test_assumed_margins_are_called_assumed(catalog: Catalog) -> None:
     assert (wording.show_interval(CELL, catalog.indicators["aandeel_eenzaam"], assumed=True) or "").startswith("aangenomen marge")
     assert (wording.show_interval(CELL, catalog.indicators["misdrijven_per_1000"], assumed=False) or "").startswith("marge")

@@ -5,17 +5,21 @@ Modelled figures (`soort: modelschatting`) get no position among other areas: ME
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from beeld.profiles.companions import NONE, Companions
 from beeld.transforms.catalog import Indicator, Theme
+from beeld.transforms.uncertainty import Z95
 
 Relation = Literal["hoger", "lager", "gelijk", "niet_toetsbaar"]
 
 UNIVERSE = 200
 """Inhabitants from which an area counts as a reference for others (METHOD.md section 2)."""
+FEWEST = 100
+"""Smallest denominator of a rate that is compared with another: KWB numbers are rounded, up to 4 either way."""
 NAMED_DISTANCE_KM = 0.5
 """Distances carry no interval; a difference below half a kilometre is never called a difference."""
 
@@ -53,6 +57,12 @@ class Cell:
     table: str
     column: str
     sha: str
+    count: float | None = None
+    """The numerator as published, where there is one."""
+    base: float | None = None
+    """The denominator as published, where there is one."""
+    smoothed: float | None = None
+    """The shrunken estimate of a skewed rate (METHOD.md section 3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,15 +244,18 @@ class Profile:
         return max((f.cell.year for f in self.figures.values() if f.cell.year), default=self.area.division)
 
 
-def relation(own: Cell, other: Cell, indicator: Indicator) -> Relation | None:
+def relation(own: Cell, other: Cell, indicator: Indicator, *, same_class: bool = True) -> Relation | None:
     """How `own` relates to `other`: a difference only where the intervals do not overlap.
 
-    `niet_toetsbaar` where the own figure has no interval; None where a value is absent or a total is compared with a part.
+    `niet_toetsbaar` where the own figure has no interval that holds. None where a difference means nothing: a value is absent, a
+    total is compared with a part, or a distance with an area of another class of urbanity (`same_class`; METHOD.md section 12).
     """
     if own.value is None or other.value is None or indicator.samenvoegen == "som":
         return None
+    if indicator.soort == "afstand" and not same_class:
+        return None
     mine, theirs = _bounds(own, indicator), _bounds(other, indicator)
-    if mine is None:
+    if mine is None or _too_few(own, indicator):
         return "niet_toetsbaar"
     low, high = theirs or (other.value, other.value)
     if mine[0] > high:
@@ -250,7 +263,21 @@ def relation(own: Cell, other: Cell, indicator: Indicator) -> Relation | None:
     return "lager" if mine[1] < low else "gelijk"
 
 
+def _too_few(cell: Cell, indicator: Indicator) -> bool:
+    """True where the rounding of the denominator may be larger than the margin, which does not know it.
+
+    That is a rate of fewer than 100 people or households, or a part that was rounded to more than its whole.
+    """
+    if cell.base is None:
+        return False
+    return cell.base < FEWEST or (indicator.eenheid == "procent" and cell.count is not None and cell.count > cell.base)
+
+
 def _bounds(cell: Cell, indicator: Indicator) -> tuple[float, float] | None:
+    """The interval that a figure is compared by; of a skewed rate that of its shrunken estimate, on the log scale."""
+    if cell.smoothed is not None and cell.count is not None:
+        half = Z95 / math.sqrt(cell.count + 0.5)
+        return cell.smoothed * math.exp(-half), cell.smoothed * math.exp(half)
     if cell.lower is not None and cell.upper is not None:
         return cell.lower, cell.upper
     if indicator.soort == "afstand" and indicator.eenheid == "km" and cell.value is not None:

@@ -25,6 +25,7 @@ from beeld.profiles.model import (
     Outcome,
     Peak,
     Profile,
+    Relation,
     Release,
     Revised,
     Score,
@@ -195,12 +196,20 @@ def _figure(data: ReleaseData, batch: Batch, area: Area, parents: Sequence[Area]
     def past(code: str) -> tuple[Cell, ...]:
         return batch.history.get(code, {}).get(name, ())
 
+    def urbanity(code: str) -> float | None:
+        found = batch.latest.get(code, {}).get("stedelijkheid")
+        return found.value if found else None
+
+    def related(parent: Area, theirs: Cell) -> Relation | None:
+        own = urbanity(area.code)
+        return relation(cell, theirs, indicator, same_class=own is not None and own == urbanity(parent.code))
+
     placed = cell.value is not None and indicator.soort != "modelschatting" and (area.inhabitants or 0) >= UNIVERSE
     return Figure(
         id=name,
         indicator=indicator,
         cell=cell,
-        comparisons=tuple(Comparison(p, c, relation(cell, c, indicator) if compare else None, past(p.code)) for p, c in others),
+        comparisons=tuple(Comparison(p, c, related(p, c) if compare else None, past(p.code)) for p, c in others),
         history=past(area.code),
         in_gemeente=data.spreads.get((name, area.kind, area.gemeente or "")) if placed else None,
         in_country=data.spreads.get((name, area.kind, "NL00")) if placed else None,
@@ -220,7 +229,7 @@ def _absent(code: str, indicator: str) -> Cell:
 def _cells(con: duckdb.DuckDBPyConnection, relation_name: str, codes: Sequence[str], indicators: Sequence[str]) -> list[Cell]:
     sql = (
         "select gebiedscode, indicator, peiljaar, indeling_jaar, waarde, status, reden, ondergrens, bovengrens, voorlopig,"
-        " betrouwbaar, bron_tabel, bron_kolom, snapshot_sha256"
+        " betrouwbaar, bron_tabel, bron_kolom, snapshot_sha256, teller, noemer, geschat"
         f" from {relation_name} where gebiedscode in (select unnest(?)) and indicator in (select unnest(?))"
         " order by gebiedscode, indicator, peiljaar"
     )

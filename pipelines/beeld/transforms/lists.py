@@ -129,7 +129,7 @@ def _not_comparable(ours: Ours, area: Listed) -> str:
         return "een samengesteld gebied heeft geen uitkomst; zie de buurten"
     if area.on_list is None:
         return area.reason
-    if ours.kind == "buurt" and (ours.people is None or ours.people < MIN_PEOPLE):
+    if ours.kind in ("buurt", "wijk") and (ours.people is None or ours.people < MIN_PEOPLE):
         known = "het aantal inwoners is onbekend" if ours.people is None else f"minder dan {MIN_PEOPLE} inwoners"
         return f"{known}: wij geven geen uitkomst"
     return "wij hebben te weinig gegevens voor een uitkomst" if ours.outcome == "te_weinig_gegevens" else ""

@@ -218,22 +218,31 @@ def _outcomes(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> dict[str, Out
         signals.setdefault(code, []).append(ThemeSignal(theme, level, frozenset(carrying or ())))
     order = {name: number for number, name in enumerate(rule)}
     outcomes: dict[str, Outcome] = {}
+    too_small = dict(
+        con.execute("select gebiedscode, list(distinct peiljaar order by peiljaar) from werk.toen group by 1").fetchall()
+    )
     for code, kind, people in con.execute(
         "select gebiedscode, soort, inwoners from gebied where soort <> 'land' order by 1"
     ).fetchall():
         found = sorted(signals.get(code, []), key=lambda signal: order[signal.thema])
         outcome = decide(scored.get(code, {}), found, titles)
         outcomes[code] = Outcome(
-            outcome.uitkomst, outcome.n_themas, outcome.n_bronfamilies, (*outcome.redenen, *_note(kind, people))
+            outcome.uitkomst,
+            outcome.n_themas,
+            outcome.n_bronfamilies,
+            (*outcome.redenen, *_note(kind, people, too_small.get(code, ()))),
         )
     return outcomes
 
 
-def _note(kind: str, people: int | None) -> tuple[str, ...]:
+def _note(kind: str, people: int | None, years: Sequence[int]) -> tuple[str, ...]:
+    """Why an area, or what it has of some years, is not scored."""
     if kind == "samengesteld":
         return ("een samengesteld gebied krijgt geen score; zie de buurten",)
-    if kind == "buurt" and people is None:
+    if kind == "gemeente":
+        return ()
+    if people is None:
         return ("het aantal inwoners is onbekend",)
-    if kind == "buurt" and people is not None and people < MIN_PEOPLE:
+    if people < MIN_PEOPLE:
         return (f"minder dan {MIN_PEOPLE} inwoners: geen score",)
-    return ()
+    return tuple(f"in {year} minder dan {MIN_PEOPLE} inwoners: de cijfers van dat jaar tellen niet mee" for year in years)
