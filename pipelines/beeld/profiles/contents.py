@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from beeld.profiles import list_words, text, wording
 from beeld.profiles.editions import Revisions, revisions_of
+from beeld.profiles.flags import flags
 from beeld.profiles.language import Words, noted, tr
 from beeld.profiles.lenses import Chapter, Coverage
 from beeld.profiles.likeness import Likeness, likeness_of
@@ -186,7 +187,7 @@ def _cover(profile: Profile) -> Cover:
         invitation=tr(
             "Hier komt de tekst van het team: waarom kijken wij samen naar {place}? Vul haar samen in.", place=wording.noun(area)
         ),
-        people=tuple(text.who_lives_here(profile)),
+        people=(*text.who_lives_here(profile), *flags(profile)),
         strengths=tuple(strengths),
         concerns=tuple(concerns),
         no_points="" if strengths else tr(FEW_PEOPLE if profile.small else NO_POINTS),

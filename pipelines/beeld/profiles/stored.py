@@ -70,6 +70,7 @@ PATTERNS = (
     noted("een samengesteld gebied krijgt geen score; zie de buurten"),
     noted("het aantal inwoners is onbekend"),
     noted("minder dan {number} inwoners: geen score"),
+    noted("in {year} minder dan {number} inwoners: de cijfers van dat jaar tellen niet mee"),
     noted("aandacht"),
     noted("sterk"),
     noted("kracht"),
