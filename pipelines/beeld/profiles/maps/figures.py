@@ -41,9 +41,11 @@ join gebied as g on g.gebiedscode = s.gebiedscode
 where g.soort = 'buurt' and g.inwoners >= ? and s.referentie = 'nl' and s.score is not null
 """
 LOCAL = """
-select v.indicator, v.gebiedscode, v.waarde, v.status, v.betrouwbaar
+select v.indicator, v.gebiedscode, v.waarde, v.status,
+  case when i.soort <> 'afstand' and coalesce(g.inwoners, 0) < ? then false else v.betrouwbaar end
 from laatste_waarde as v
 join gebied as g on g.gebiedscode = v.gebiedscode
+join indicator as i on i.indicator = v.indicator
 where g.soort = 'buurt' and g.gemeentecode = ?
 union all
 select 'thema ' || s.thema, s.gebiedscode, s.score, 'ok', null
@@ -170,12 +172,20 @@ class Figures:
             decimals=entry.decimalen,
             polarity=polarity[entry.richting],
             badge=tr("modelschatting") if entry.soort == "modelschatting" else "",
-            margin=tr("aangenomen marge") if self._assumed(key) else tr("ruime marge"),
+            margin=self._margin(key),
             aside="",
             sources=self.sources([key]),
             national=self.national.get(key, NOTHING),
             cells={b.code: self.cells.get(key, {}).get(b.code, absent) for b in self.buurten},
         )
+
+    def _margin(self, key: str) -> str:
+        """Why a figure is unsure; also because few people live there, unless it is a distance."""
+        margin = tr("aangenomen marge") if self._assumed(key) else tr("ruime marge")
+        own = self.cells.get(key, {})
+        few = any((b.people or 0) < FLOOR and own.get(b.code, (None,))[0] is not None for b in self.buurten)
+        counts = few and self.catalog.indicators[key].soort != "afstand"
+        return tr("{margin} of minder dan {people} inwoners", margin=margin, people=FLOOR) if counts else margin
 
     def _assumed(self, key: str) -> bool:
         """True when a table of the figures publishes no margin."""
@@ -232,7 +242,7 @@ def read_figures(con: duckdb.DuckDBPyConnection, gemeentecode: str, catalog: Cat
     """The values of one gemeente and, for the classes, those of all buurten of the universe."""
     country = read_country(con)
     cells: dict[str, dict[str, Cell]] = {}
-    for name, code, value, status, reliable in con.execute(LOCAL, [gemeentecode, gemeentecode]).fetchall():
+    for name, code, value, status, reliable in con.execute(LOCAL, [FLOOR, gemeentecode, gemeentecode]).fetchall():
         cells.setdefault(name, {})[code] = (value, STATES.get(status, "geen_gegevens"), reliable)
     return Figures(catalog, read_buurten(con, gemeentecode), country.national, cells, country.origin, country.titles)
 
