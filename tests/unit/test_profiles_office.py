@@ -304,6 +304,11 @@ def test_a_pack_puts_the_chosen_areas_side_by_side(folder: Path, catalog: Catalo
     for cell in cells:
         value = cell.get("data-waarde")
         assert stored[cell.get("data-gebied"), cell.get("data-indicator")] == (None if value is None else float(value))
+    signed = any("°" in each.text_content() for each in page.xpath("//table//td"))
+    assert signed == bool(page.xpath("//p[@class='teken'][contains(., '° grens niet getoetst')]"))
+    index = lxml_html.parse(tmp_path / "index.html").getroot()
+    assert {link.text_content() for link in index.xpath("//a[@href='overzicht.html']")} == {"Vergelijking"}
+    assert not lxml_html.parse(folder / "site" / "index.html").getroot().xpath("//a[@href='overzicht.html']")
     readme = (tmp_path / "LEESMIJ.txt").read_text(encoding="utf-8")
     assert "Editie proef-1" in readme
     assert "verzonnen cijfers" in readme
