@@ -6,13 +6,14 @@ import io
 import re
 import zipfile
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 import pytest
 from lxml import html as lxml_html
+from PIL import Image
 from pptx import Presentation
 
 from beeld.profiles import render, wording
@@ -20,7 +21,8 @@ from beeld.profiles.contents import Contents, contents_of
 from beeld.profiles.lenses import load_lens
 from beeld.profiles.reading import build_profile, load_batch, load_release
 from beeld.profiles.site import Site
-from beeld.profiles.slides import slides
+from beeld.profiles.slides import ROWS, SPARE, slides
+from beeld.profiles.text import Note
 from beeld.profiles.xlsx import sheets, workbook
 from beeld.settings import project_folder
 from beeld.transforms.catalog import Catalog, load_catalog
@@ -165,6 +167,80 @@ def test_charts_are_native_and_have_the_figures(folder: Path, contents: dict[str
     assert len(charts) > 1
 
 
+def slides_of(content: bytes) -> dict[str, Any]:
+    """Title -> slide."""
+    found: Any = Presentation(io.BytesIO(content)).slides
+    return {slide.shapes.title.text_frame.text: slide for slide in found}
+
+
+def told_on(slide: Any) -> list[str]:
+    """The paragraphs of a slide, the words of tables included."""
+    frames = [shape.text_frame for shape in slide.shapes if shape.has_text_frame]
+    frames += [cell.text_frame for shape in slide.shapes if shape.has_table for row in shape.table.rows for cell in row.cells]
+    return [paragraph.text for frame in frames for paragraph in frame.paragraphs]
+
+
+@pytest.mark.parametrize("code", AREAS)
+def test_what_is_not_known_is_cut_between_sentences_and_items(contents: dict[str, Contents], code: str) -> None:
+    """Sentences follow each other, names are listed, and nothing is lost where a long list goes on."""
+    items = tuple(f"Een lange naam van een cijfer nummer {number} (2024)" for number in range(60))
+    sentences = ("Over het een bestaat geen open cijfer.", "Over het ander ook niet; de bron is er alleen per gemeente.")
+    notes = (*contents[code].unknowns, Note("Alles", "Reden: niet geleverd.", items), Note("Gaten", "", sentences))
+    found = slides_of(slides(replace(contents[code], unknowns=notes), (), None))
+    boxes = [list(slide.shapes)[-1] for title, slide in found.items() if title.startswith("Wat weten we niet")]
+    told = [paragraph.text for box in boxes for paragraph in box.text_frame.paragraphs]
+    assert not [text for text in told if ".;" in text or "  " in text]
+    assert f"Gaten. {' '.join(sentences)}" in told
+    assert " ".join(told).count(f"Alles. Reden: niet geleverd. {'; '.join(items)}") == 1
+    parts = [text for text in told if "Een lange naam" in text]
+    assert len(parts) == 3
+    assert all(text.endswith(";") for text in parts[:-1])
+
+
+@pytest.mark.parametrize("code", AREAS)
+def test_a_sign_on_a_slide_is_explained_there(folder: Path, code: str) -> None:
+    found = slides_of(own(folder, code, "profiel.pptx").read_bytes())
+    signed = {title for title, slide in found.items() if any(re.search(r"\d°", text) for text in told_on(slide))}
+    explained = {title for title, slide in found.items() if "° grens niet getoetst; zie Wat weten we niet" in told_on(slide)}
+    assert signed == explained
+    assert signed or code == TINY
+
+
+def test_a_slide_of_figures_that_are_absent_says_so(contents: dict[str, Contents]) -> None:
+    """A few of them stand below the figures that are there, many on slides with their own title."""
+    for code in AREAS:
+        for title, slide in slides_of(slides(contents[code], (), None)).items():
+            tables = [shape.table for shape in slide.shapes if shape.has_table]
+            rows = [[cell.text for cell in row.cells] for table in tables for row in list(table.rows)[1:]]
+            if "zonder cijfer" in title:
+                assert all(row[1] in wording.STATES.values() for row in rows)
+            assert len(rows) <= ROWS + SPARE
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A map that is not drawn."""
+
+    key: str
+    title: str
+    svg: Path
+    png: Path
+    kind: str = "theme"
+    alt: str = "Een kaart."
+    caption: str = "Een kaart."
+
+
+def test_the_title_of_a_map_is_what_it_shows(contents: dict[str, Contents], tmp_path: Path) -> None:
+    picture = tmp_path / "kaart.png"
+    Image.new("RGB", (4, 4)).save(picture)
+    themes = ("armoede", "eenzaamheid", "veiligheid")
+    titles = ("Armoede: 3 van 9 buurten", f"Kort en waar. {'Lang. ' * 30}", "Zonder punt " * 20)
+    maps = [Drawn(f"{key}-nl", title, picture, picture) for key, title in zip(themes, titles, strict=True)]
+    found = slides_of(slides(contents["GM9901"], maps, None))
+    pictured = [title for title, slide in found.items() if any(shape.shape_type == 13 for shape in slide.shapes)]
+    assert pictured == ["Armoede: 3 van 9 buurten", "Kort en waar", "Kaart: Leefbaarheid en veiligheid"]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_stays_a_name(whole: Site, contents: dict[str, Contents], name: str) -> None:
     given = renamed(contents[TINY], name)
@@ -228,6 +304,11 @@ def test_a_pack_puts_the_chosen_areas_side_by_side(folder: Path, catalog: Catalo
     for cell in cells:
         value = cell.get("data-waarde")
         assert stored[cell.get("data-gebied"), cell.get("data-indicator")] == (None if value is None else float(value))
+    signed = any("°" in each.text_content() for each in page.xpath("//table//td"))
+    assert signed == bool(page.xpath("//p[@class='teken'][contains(., '° grens niet getoetst')]"))
+    index = lxml_html.parse(tmp_path / "index.html").getroot()
+    assert {link.text_content() for link in index.xpath("//a[@href='overzicht.html']")} == {"Vergelijking"}
+    assert not lxml_html.parse(folder / "site" / "index.html").getroot().xpath("//a[@href='overzicht.html']")
     readme = (tmp_path / "LEESMIJ.txt").read_text(encoding="utf-8")
     assert "Editie proef-1" in readme
     assert "verzonnen cijfers" in readme

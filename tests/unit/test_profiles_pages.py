@@ -282,6 +282,29 @@ def test_states_are_words_with_their_reason(made: Made) -> None:
     assert "te weinig gegevens" in text.lower()
 
 
+def test_one_sign_for_a_boundary_that_was_not_tested(made: Made) -> None:
+    """Beside a year and in a year it is the same, and every table that has it explains it."""
+    signed = 0
+    for code in (BUURTEN[0], "GM9901"):
+        page = made.page(code)
+        marks = page.xpath("//table[@class='jaren']//sup")
+        assert all(("°" in mark.text_content()) == mark.get("title").startswith("grens niet getoetst") for mark in marks)
+        assert all(("*" in mark.text_content()) == (mark.get("title") != "grens niet getoetst") for mark in marks)
+        below = page.xpath("string(//section[@aria-labelledby='verloop']/p[last()])")
+        assert ("° grens niet getoetst" in below) == any("°" in mark.text_content() for mark in marks)
+        assert ("* met een andere kanttekening" in below) == any("*" in mark.text_content() for mark in marks)
+        signed += len(marks)
+    assert signed
+
+
+def test_tables_that_stack_on_a_phone_have_the_heads_of_their_columns(made: Made) -> None:
+    for page in (made.page(BUURTEN[0]), lxml_html.parse(made.site / "index.html").getroot()):
+        for table in page.xpath("//table[@class='bronnen' or @class='dekking']"):
+            heads = [head.text_content() for head in table.xpath("./thead//th")]
+            labels = dict(each.split(":") for each in table.get("style").split(";"))
+            assert labels == {f"--s{number}": f'"{head}"' for number, head in enumerate(heads[1:], start=2)}
+
+
 def test_zero_is_a_value(made: Made) -> None:
     element = made.page(BUURTEN[0]).xpath(f"//td/span[@data-indicator='aandeel_gescheiden' and @data-gebied='{BUURTEN[0]}']")[0]
     assert element.get("data-waarde") == "0.0"

@@ -137,6 +137,48 @@ def test_no_page_ends_between_the_words_of_a_theme_and_its_table(site: Path, con
             assert not any(page.endswith(squeezed(words)) for page in found), (section.title, words)
 
 
+@pytest.mark.parametrize("code", AREAS)
+def test_scale_and_signs_are_explained(site: Path, contents: dict[str, Contents], whole: Site, code: str) -> None:
+    """The words of the page, in sight; a sign and its explanation never stand on two pages."""
+    content = pdf.document(contents[code], whole, (), None)
+    found = pages(opened(site, code))
+    text = squeezed("".join(found))
+    dots = sum("boven" in drawing for card in content["kaartjes"] for drawing in card["beelden"])
+    assert text.count("Metmarge,opeeneigenschaal") == dots
+    assert not content["kaartjes"] or "Gebiedenmetminderdan200inwonersdoennietmee." in text
+    sections = [*(s for _, each in contents[code].chapters for s in each), *contents[code].leftover]
+    signed = sum(any(line.untested for line in section.lines) for section in sections)
+    assert text.count("°grensnietgetoetst;zieWatwetenweniet") == signed
+    for page in found:
+        above, sign, _ = squeezed(page).partition("°grensnietgetoetst")
+        assert not sign or "Jaarensoort" in above
+    for section in sections:
+        for gap in section.gaps:
+            assert squeezed(gap.partition(". ")[0]) in text
+
+
+def test_lines_have_a_column_only_where_one_is_drawn(contents: dict[str, Contents], whole: Site) -> None:
+    drawn = contents[BUURTEN[0]]
+    lines = tuple(replace(line, cells=dict(sorted(line.cells.items())[-2:])) for line in drawn.timeline.lines)
+    lone = replace(drawn.timeline, lines=lines)
+    assert drawn.timeline.drawn
+    assert not lone.drawn
+    heads = "CijferLijnEerstejaarLaatstejaar"
+    assert heads in squeezed("".join(pages(typeset(drawn, whole))))
+    text = squeezed("".join(pages(typeset(replace(drawn, timeline=lone), whole))))
+    assert heads not in text
+    assert heads.replace("Lijn", "") in text
+
+
+def test_the_last_page_holds_sources(contents: dict[str, Contents], whole: Site) -> None:
+    """Where the maps are stands before them: alone on a page it would be a sentence on an empty sheet."""
+    content = pdf.document(contents[BUURTEN[0]], whole, (), None)
+    found = pages(pdf.typeset({**content, "kaarten_elders": "Elders zijn kaarten."}, whole.folder))
+    text = squeezed("".join(found))
+    assert text.index("Elderszijnkaarten.") < text.index("Vanelkcijferstaathier")
+    assert squeezed("".join(content["bronnen"]["groepen"][-1]["rijen"][-1])) in squeezed(found[-1])
+
+
 @pytest.mark.parametrize("hidden", ["\b", "\f", "\r", "\x00", "\x1f", "\x85", "\u202e", "\ufffe", "\ud800"])
 def test_hidden_characters_are_marked_wherever_they_stand(hidden: str) -> None:
     content = {"naam": 'Súd\u00a0West \\u0041 "x"\n', "rijen": [["a", f"b{hidden}c"]]}

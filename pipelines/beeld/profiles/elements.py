@@ -18,7 +18,7 @@ from beeld.profiles import wording
 from beeld.profiles.editions import CAUSE_NAMES, KIND_NAMES, RevisedLine
 from beeld.profiles.language import tr
 from beeld.profiles.likeness import PeerLine
-from beeld.profiles.lines import FigureLine, Head, Origin
+from beeld.profiles.lines import FigureLine, Head, Origin, remarks
 from beeld.profiles.model import Cell, Change
 from beeld.profiles.people import Count
 from beeld.profiles.stored import stored
@@ -87,6 +87,11 @@ def heads(names: Iterable[str]) -> Markup:
     return safe(";".join(f"--kop{number}:{css_string(name)}" for number, name in enumerate(names, start=1)))
 
 
+def labels(names: Iterable[str]) -> Markup:
+    """The heads of a table from its second column, as CSS properties for an attribute: on a phone each cell shows its head."""
+    return safe(";".join(f"--s{number}:{css_string(name)}" for number, name in enumerate(names, start=2)))
+
+
 def rows(found: Iterable[FigureLine]) -> Markup:
     """Figures as rows of a table."""
     return safe("".join(_row(line) for line in found))
@@ -132,7 +137,7 @@ def origin(line: Origin) -> Markup:
 
 
 def years_row(line: Line, years: Iterable[int]) -> Markup:
-    """The cells of one figure by year; a star where a year comes with a remark."""
+    """The cells of one figure by year; a sign where its boundary was not tested, a star where it comes with another remark."""
     return safe("".join(_dated(line.cells.get(year), line.figure.indicator) for year in years))
 
 
@@ -141,7 +146,9 @@ def _dated(cell: Cell | None, indicator: Indicator) -> str:
         return "<td></td>"
     if cell.value is None or not cell.reason:
         return _figure("td", cell, indicator)
-    return f'<td>{number(cell, indicator)}<sup title="{_quoted(stored(cell.reason))}">*</sup></td>'
+    untested, rest = remarks(cell)
+    sign = f"{'°' if untested else ''}{'*' if rest else ''}"
+    return f'<td>{number(cell, indicator)}<sup title="{_quoted(stored(cell.reason))}">{sign}</sup></td>'
 
 
 def revised(line: RevisedLine) -> Markup:

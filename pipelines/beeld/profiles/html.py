@@ -97,6 +97,7 @@ def _environment(_language: str) -> Environment:
         "css_string": elements.css_string,
         "figure_rows": elements.rows,
         "column_heads": elements.heads,
+        "column_labels": elements.labels,
         "origin": elements.origin,
         "years_row": elements.years_row,
         "outcomes": elements.outcomes,

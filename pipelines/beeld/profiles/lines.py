@@ -83,8 +83,7 @@ def line(figure: Figure) -> FigureLine:
     finding = ""
     if near and near.relation:
         finding = f"{MARKS[near.relation]}{wording.relation_words(near.relation, indicator)} {wording.definite(near.area)}"
-    stated = cell.reason or ""
-    reason = stated.removeprefix(wording.UNTESTED).removeprefix("; ")
+    untested, reason = remarks(cell)
     if reason:
         words = wording.plain_reason(reason)
         reason = tr("let op: {reason}", reason=words) if figure.present else tr("reden: {reason}", reason=words)
@@ -96,8 +95,14 @@ def line(figure: Figure) -> FigureLine:
         finding=finding,
         reason=reason,
         beside=tuple((first_upper(wording.definite(c.area)), c.cell) for c in figure.comparisons),
-        untested=stated.startswith(wording.UNTESTED),
+        untested=untested,
     )
+
+
+def remarks(cell: Cell) -> tuple[bool, str]:
+    """Whether the boundary of a figure was not tested, which has a sign, and what else there is to know."""
+    stated = cell.reason or ""
+    return stated.startswith(wording.UNTESTED), stated.removeprefix(wording.UNTESTED).removeprefix("; ")
 
 
 @lru_cache(maxsize=1024)

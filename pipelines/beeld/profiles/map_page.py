@@ -29,6 +29,7 @@ def write_map_page(
     table_map: Picture | None,
     pictures: Sequence[Picture] = (),
     translations: Sequence[tuple[Language, str]] = (),
+    pack: bool = False,
 ) -> Path | None:
     """Write the page into `folder` (two levels below the site); None for a gemeente without maps.
 
@@ -42,7 +43,7 @@ def write_map_page(
         environment()
         .get_template("kaartcijfers.html")
         .render(
-            site={"atlas": True, "translations": translations},  # the atlas is written with every set of maps
+            site={"atlas": True, "pack": pack, "translations": translations},  # the atlas is written with every set of maps
             numbers=numbers,
             release=release,
             root="../../",

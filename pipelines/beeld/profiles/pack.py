@@ -45,6 +45,11 @@ class Side:
     areas: tuple[Contents, ...]
     themes: tuple[Theme, ...]
 
+    @property
+    def untested(self) -> bool:
+        """True when the boundary of a figure was not tested, so that its sign is explained."""
+        return any(line.untested for theme in self.themes for row in theme.rows for line in row.lines)
+
 
 def write_pack(con: duckdb.DuckDBPyConnection, site: Site, codes: Sequence[str]) -> list[Path]:
     """`overzicht.html` and `LEESMIJ.txt` beside the site of these areas; both say which release they come from."""

@@ -205,8 +205,8 @@ def document(contents: Contents, site: Site, maps: Sequence[Picture], locator: P
 LENS = noted("Dit profiel kijkt vanuit: {title}. {intro} Een andere blik ordent dezelfde cijfers anders en verandert geen getal.")
 COMPARE = noted(
     "Elke stip is {place}. In de strook staan streepjes voor andere gebieden van dezelfde soort. Zijn het er veel, dan staat er"
-    " een balk: de donkere balk is de middelste helft en de lichte balk bijna alle gebieden. Modelschattingen staan hier niet:"
-    " die zijn niet gemaakt om gebieden naast elkaar te zetten."
+    " een balk: de donkere balk is de middelste helft en de lichte balk bijna alle gebieden. Gebieden met minder dan 200 inwoners"
+    " doen niet mee. Modelschattingen staan hier niet: die zijn niet gemaakt om gebieden naast elkaar te zetten."
 )
 SOURCES = noted(
     "Van elk cijfer staat hier waar het vandaan komt. De code achter levering wijst de bewaarde levering aan. Klopt er iets niet?"
@@ -217,6 +217,7 @@ YEARS = noted(
     "In de lijn: punten met een lijn zijn jaren na elkaar met dezelfde grens; een open punt is een jaar met een kanttekening. De"
     " lijn breekt daar, en ook waar een jaar ontbreekt. Alle jaren staan op de webbladzijde."
 )
+ALL_YEARS = noted("Alle jaren staan op de webbladzijde.")
 TESTED = noted(
     "Een cijfer kan door toeval iets hoger of lager uitvallen dan het jaar ervoor. Daarom toetsen wij elk verschil. Een"
     " verandering zegt niet waardoor zij er is."
@@ -270,6 +271,7 @@ def _section(section: Section, *, titled: bool) -> dict[str, Any]:
         "gaten": section.gaps,
         "kolommen": section.columns,
         "rijen": [_line(line) for line in section.lines],
+        "teken": any(line.untested for line in section.lines),
     }
 
 
@@ -316,7 +318,8 @@ def _cards(contents: Contents) -> list[dict[str, Any]]:
         drawings = [_drawing(str(strip), f"{figure.indicator.titel}. {places}")] if strip else []
         if dots:
             values = "; ".join(f"{label} {wording.show(cell, figure.indicator)}" for label, cell in rows)
-            drawings.append(_drawing(str(dots), tr("Met marge, op een eigen schaal: {values}.", values=values)))
+            drawn = _drawing(str(dots), tr("Met marge, op een eigen schaal: {values}.", values=values))
+            drawings.append({**drawn, "boven": tr("Met marge, op een eigen schaal")})
         if drawings:
             direction = "" if figure.indicator.richting == "neutraal" else f"; {DIRECTIONS[figure.indicator.richting]}"
             shown = wording.show(figure.cell, figure.indicator, unit=True)
@@ -350,8 +353,9 @@ def _timeline(contents: Contents) -> dict[str, Any]:
     return {
         "uitleg": tr(TESTED),
         "getoetst": found.tested,
+        "getekend": found.drawn,
         "rijen": [_year_row(line) for line in found.lines],
-        "onder": tr(YEARS),
+        "onder": tr(YEARS) if found.drawn else tr(ALL_YEARS),
         "redenen": [
             {"titel": title, "rijen": [[group.reason, "; ".join(group.titles)] for group in each]}
             for title, each in groups
@@ -394,7 +398,7 @@ def _revised(line: RevisedLine) -> list[str]:
 
 
 def _note(note: Note) -> dict[str, Any]:
-    sentences = all(item.endswith(".") for item in note.items)
+    sentences = bool(note.items) and all(item.endswith(".") for item in note.items)
     return {"titel": note.title, "tekst": note.text, "punten": note.items, "zinnen": sentences}
 
 

@@ -95,6 +95,7 @@ def render_site(
                 said_groups(load_target_groups(declarations, catalog)),
                 tuple(formats),
                 atlas=maps and "html" in formats,
+                pack=bool(pack) and "html" in formats,
                 language=code,
                 others={other: _way(place, there) for other, there in places.items() if other != code},
             )
@@ -103,7 +104,7 @@ def render_site(
                 raise UsageError(f"no such area: {', '.join(unknown[:10])}", where=str(release), todo="Find it with 'beeld find'")
             with crew(Desk(opened, given_of(site)), cluster) as workers:
                 written += _documents(workers, site, texts or {}, progress, maps=maps)
-            if pack and "html" in formats:
+            if site.pack:
                 written += write_pack(opened.con, site, pack)
             if site.atlas:
                 written += _write_atlas(opened.con, site, declarations, progress)
@@ -288,6 +289,7 @@ def _drawn(desk: Desk, task: Drawing) -> Drawn:
                     table_map=table,
                     pictures=pictures,
                     translations=translated(desk.given["others"]),
+                    pack=desk.given["pack"],
                 )
         places: dict[str, Picture] = {}
         for code in task.codes:

@@ -55,6 +55,8 @@ class Site:
     formats: tuple[str, ...] = ("html",)
     atlas: bool = False
     """True when the site gets an atlas, so that pages may link to it."""
+    pack: bool = False
+    """True when `overzicht.html` lies beside the index: the chosen areas side by side."""
     language: str = "nl"
     others: Mapping[str, str] = field(default_factory=dict[str, str])
     """Language -> folder of the same site in that language, as seen from this one; a language that is not made has none."""

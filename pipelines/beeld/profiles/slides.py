@@ -27,7 +27,7 @@ from beeld.profiles.lines import FigureLine
 from beeld.profiles.site import FILES, Picture, Site
 from beeld.profiles.slide_changes import HEADS, cause_slides
 from beeld.profiles.stored import stored
-from beeld.profiles.text import Number, Sentence
+from beeld.profiles.text import Note, Number, Sentence
 from beeld.profiles.timeline import WORDS, Line
 from beeld.profiles.wording import first_upper
 from beeld.warehouse.packages import fixed
@@ -47,8 +47,14 @@ UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 EXAMPLE = noted("voorbeeld: verzonnen cijfers")
 ROWS = 7
 """Rows of a table on one slide."""
-CHARACTERS = 750
+SPARE = 2
+"""Rows without a figure that a full slide still takes, so that they do not need one of their own."""
+CHARACTERS = 1200
 """Characters of running text on one slide."""
+ENDS = re.compile(r"[.;] ")
+"""Where a text may be cut."""
+LONG_TITLE, LONGEST_TITLE = 55, 110
+"""Characters of a title: above the first it is set smaller, above the second it does not fit."""
 OCCASION = 300
 """Characters of the team's text on the first slide; the page has all of it."""
 LINES = 6
@@ -88,7 +94,7 @@ def slides(contents: Contents, maps: Sequence[Picture], locator: Picture | None)
         _maps(deck, contents, maps)
     _years(deck, contents)
     _people(deck, contents)
-    _texts(deck, tr("Wat weten we niet"), [f"{n.title}. {n.text} {'; '.join(n.items)}".strip() for n in contents.unknowns])
+    _texts(deck, tr("Wat weten we niet"), [_note(each) for each in contents.unknowns])
     _texts(deck, tr("Vragen voor aan tafel"), contents.questions, numbered=True)
     _changes(deck, contents)
     _sources(deck, contents)
@@ -123,7 +129,7 @@ class Deck:
         head.left, head.top, head.width, head.height = (Inches(each) for each in (LEFT, 0.55, ROOM, 0.8))
         head.text_frame.vertical_anchor = MSO_ANCHOR.MIDDLE
         head.text_frame.word_wrap = True
-        written(head.text_frame, title if count == 1 else f"{title} ({count})", 28, bold=True)
+        written(head.text_frame, title if count == 1 else f"{title} ({count})", 28 if len(title) <= LONG_TITLE else 24, bold=True)
         head.text_frame.paragraphs[0].alignment = PP_ALIGN.LEFT
         self._frame(slide)
         if told := [note for note in notes if note]:
@@ -325,17 +331,27 @@ def _section(deck: Deck, section: Section) -> None:
     ordered = sorted(section.lines, key=lambda line: (not line.figure.present, SHAPE[line.figure.indicator.rol]))
     told = [*section.sentences, *section.gaps]
     columns = [first_upper(wording.without_article(name)) for name in section.columns]
-    for start in range(0, len(ordered), ROWS):
-        part = ordered[start : start + ROWS]
-        slide = deck.add(title, [_source(line) for line in part])
+    for number, part in enumerate(_shares(ordered, spare=0 if told else SPARE)):
+        empty = number > 0 and not any(line.figure.present for line in part)
+        slide = deck.add(tr("{title}: zonder cijfer", title=section.title) if empty else title, [_source(line) for line in part])
         top = TOP
-        if start == 0 and told:
+        if number == 0 and told:
             deck.text(slide, _cut(" ".join(told), 330), TOP, size=15, colour=SOFT, height=0.8)
             top += 0.95
         rows = [_row(line) for line in part]
         deck.table(
             slide, [tr("Cijfer"), tr("Hier"), *columns, tr("Jaar en soort")], rows, [3.4, 2.9, *(1.5 for _ in columns), 2], top
         )
+        if any(line.untested for line in part):
+            deck.text(slide, tr("° grens niet getoetst; zie Wat weten we niet"), 6.72, size=12, colour=SOFT)
+
+
+def _shares(ordered: Sequence[FigureLine], *, spare: int) -> list[Sequence[FigureLine]]:
+    """The rows of each slide; up to `spare` rows without a figure stand below the last rows that have one."""
+    shares = [ordered[start : start + ROWS] for start in range(0, len(ordered), ROWS)]
+    if len(shares) > 1 and len(shares[-1]) <= spare and not any(line.figure.present for line in shares[-1]):
+        shares[-2:] = [[*shares[-2], *shares[-1]]]
+    return shares
 
 
 def _cut(text: str, most: int) -> str:
@@ -381,8 +397,13 @@ def _maps(deck: Deck, contents: Contents, maps: Sequence[Picture]) -> None:
     for section in sections:
         for picture in section.maps(maps):
             if picture.key.endswith("-nl"):
-                slide = deck.add(tr("Kaart: {title}", title=section.title), [picture.title, picture.caption])
-                deck.picture(slide, picture, 2.6, 1.3, 5.7)
+                slide = deck.add(_finding(picture) or tr("Kaart: {title}", title=section.title), [picture.title, picture.caption])
+                deck.picture(slide, picture, 2.6, 1.4, 5.6)
+
+
+def _finding(picture: Picture) -> str:
+    """What a map shows, or the first sentence of it; empty when neither fits."""
+    return next((each for each in (picture.title, picture.title.partition(". ")[0]) if len(each) <= LONGEST_TITLE), "")
 
 
 def _years(deck: Deck, contents: Contents) -> None:
@@ -441,10 +462,17 @@ def _texts(deck: Deck, title: str, texts: Sequence[str], *, numbered: bool = Fal
         deck.text(deck.add(title), part, TOP, size=18 if numbered else 15, height=5)
 
 
+def _note(note: Note) -> str:
+    """What is not known, as one paragraph: sentences follow each other, names are listed."""
+    items = (" " if all(item.endswith(".") for item in note.items) else "; ").join(note.items)
+    return " ".join(part for part in (f"{note.title}.", note.text, items) if part)
+
+
 def _pieces(text: str) -> Iterator[str]:
-    """A text in parts that each fit on a slide, cut between words."""
+    """A text in parts that each fit on a slide, cut after a sentence or an item; where there is none, between words."""
     while len(text) > CHARACTERS:
-        end = max(text.rfind(" ", 0, CHARACTERS), 1)
+        ends = [found.start() + 1 for found in ENDS.finditer(text, 0, CHARACTERS)]
+        end = ends[-1] if ends else max(text.rfind(" ", 0, CHARACTERS), 1)
         yield text[:end]
         text = text[end:].strip()
     yield text
@@ -453,7 +481,7 @@ def _pieces(text: str) -> Iterator[str]:
 def _fitting(texts: Sequence[str]) -> Iterator[list[str]]:
     part: list[str] = []
     for text in texts:
-        if part and sum(map(len, part)) + len(text) > CHARACTERS + 450:
+        if part and sum(map(len, part)) + len(text) > CHARACTERS:
             yield part
             part = []
         part.append(text)

@@ -6,11 +6,12 @@ many were found (docs/methode.md).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from beeld.profiles import wording
 from beeld.profiles.language import Words, tr
+from beeld.profiles.lines import remarks
 from beeld.profiles.model import Cell, Change, Figure
 from beeld.sources.declarations import Source
 from beeld.transforms import gate
@@ -75,6 +76,20 @@ class Timeline:
     def drawn(self) -> bool:
         """True when at least one figure has a line."""
         return any(line.drawn for line in self.lines)
+
+    @property
+    def untested(self) -> bool:
+        """True when the boundary of a figure was not tested in a year, so that its sign is explained."""
+        return any(untested for untested, _ in self._remarks)
+
+    @property
+    def remarked(self) -> bool:
+        """True when a figure comes with another remark in a year."""
+        return any(rest for _, rest in self._remarks)
+
+    @property
+    def _remarks(self) -> Iterator[tuple[bool, str]]:
+        return (remarks(cell) for line in self.lines for cell in line.cells.values() if cell.value is not None)
 
 
 def timeline(figures: Sequence[Figure], changes: Mapping[str, Sequence[Change]], sources: Mapping[str, Source]) -> Timeline:
