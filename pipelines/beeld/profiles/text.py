@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from beeld.profiles.language import Words, filled, noted, tr
+from beeld.profiles.members import Member
 from beeld.profiles.model import UNIVERSE, Area, Cell, Figure, Profile, ThemeView
 from beeld.profiles.stored import NO_REASON
 from beeld.profiles.wording import (
@@ -33,6 +34,7 @@ OLD_AFTER = 3
 """Years behind the newest figure of the page from which a figure is called old."""
 MOST_POINTS = 3
 SMALL = noted("Klein gebied")
+UNKNOWN_SIZE = noted("Aantal inwoners onbekend")
 CAVEATED = noted("Cijfers met een kanttekening")
 CAVEATS = Words(
     {
@@ -51,6 +53,10 @@ OUTCOMES = Words(
         "geen_signaal": "De cijfers geven samen geen signaal voor een integrale aanpak. Dat betekent niet dat er niets speelt.",
         "te_weinig_gegevens": "Er zijn te weinig cijfers om te zeggen of een integrale aanpak te bespreken is.",
     }
+)
+UNION = noted(
+    "Dit gebied is samengesteld uit hele buurten en krijgt zelf geen score: een score vergelijkt buurten met buurten. Kijk daarom"
+    " naar de uitkomst van elke buurt."
 )
 STABILITY = noted(
     "In elk scenario liggen de cijfers binnen hun marge iets anders en wegen zij iets anders mee. "
@@ -165,7 +171,7 @@ def _shares(profile: Profile, wanted: list[tuple[str, str]]) -> Sentence:
     found = [(profile.figures[name], label) for name, label in wanted if name in profile.figures]
     shown = [(figure, label) for figure, label in found if figure.present]
     if not shown:
-        names = tr(" en ").join(label for _, label in wanted)
+        names = "".join(f"{_joint(position, len(wanted))}{label}" for position, (_, label) in enumerate(wanted))
         return Sentence((tr("Over {names} staan hier geen gegevens.", names=names),))
     parts: list[str | Number] = [tr("In {place} is het aandeel ", place=noun(profile.area))]
     for position, (figure, label) in enumerate(shown):
@@ -189,7 +195,8 @@ def _joint(position: int, count: int) -> str:
 
 
 def _years(figures: Iterable[Figure]) -> str:
-    return tr(" en ").join(str(year) for year in sorted({figure.cell.year for figure in figures if figure.cell.year}))
+    years = sorted({figure.cell.year for figure in figures if figure.cell.year})
+    return "".join(f"{_joint(position, len(years))}{year}" for position, year in enumerate(years))
 
 
 def cover_points(profile: Profile) -> tuple[list[Point], list[Point]]:
@@ -205,6 +212,20 @@ def cover_points(profile: Profile) -> tuple[list[Point], list[Point]]:
     concerns = _one_per_theme([*_proven(profile, good=False), *_signalled(profile)])
     count = min(len(strengths), len(concerns), MOST_POINTS)
     return [_point(profile, figure) for figure in strengths[:count]], [_point(profile, figure) for figure in concerns[:count]]
+
+
+def unbalanced(profile: Profile) -> str:
+    """Why there are no points: which of the two has none."""
+    strength = any((*_proven(profile, good=True), *_own_strengths(profile)))
+    concern = any((*_proven(profile, good=False), *_signalled(profile)))
+    if concern and not strength:
+        lacking = tr("Nu is er geen kracht aan te wijzen. Daarom noemen wij ook geen zorgen.")
+    elif strength and not concern:
+        lacking = tr("Nu is er geen zorg aan te wijzen. Daarom noemen wij ook geen krachten.")
+    else:
+        lacking = tr("Nu is er geen kracht en geen zorg aan te wijzen.")
+    told = noted("Wij noemen hier evenveel krachten als zorgen. {lacking} Alle cijfers staan in de hoofdstukken hierna.")
+    return tr(told, lacking=lacking)
 
 
 def _proven(profile: Profile, *, good: bool) -> list[Figure]:
@@ -275,6 +296,8 @@ def _label(figure: Figure) -> str:
 def outcome_text(profile: Profile) -> list[str]:
     """The outcome of the decision rule in words, with how stable it is and what that does not mean."""
     outcome = profile.outcome
+    if profile.union:
+        return [tr(UNION)]
     if outcome is None:
         return [tr("De beslisregel is voor dit gebied niet toegepast.")]
     sure: list[str] = []
@@ -290,6 +313,20 @@ def outcome_text(profile: Profile) -> list[str]:
     return [OUTCOMES[outcome.outcome], *sure, tr("Dit is een signaal, geen oordeel.")]
 
 
+def outcome_name(profile: Profile) -> str:
+    """The outcome in a few words, behind "Samen bespreken"; that of a union stands with its buurten."""
+    if profile.union:
+        return tr("zie de buurten")
+    if profile.outcome is None:
+        return tr("niet bepaald")
+    return tr("een integrale aanpak") if profile.outcome.outcome == "bespreken" else OUTCOME_NAMES[profile.outcome.outcome]
+
+
+def member_line(member: Member) -> Sentence:
+    """One buurt of a union with its own outcome."""
+    return Sentence((Place(member.area), f": {OUTCOME_NAMES[member.outcome] if member.outcome else tr('niet bepaald')}"))
+
+
 def unknowns(profile: Profile) -> list[Note]:
     """What this page does not know: gaps, untested boundaries, old, incomplete, provisional and unreliable figures."""
     figures = list(profile.figures.values())
@@ -297,15 +334,10 @@ def unknowns(profile: Profile) -> list[Note]:
     gaps = tuple(map(_first_sentence, _without_figure(profile.themes.values())))
     notes = [Note(tr("Hierover bestaat geen open cijfer"), "", gaps)]
     if profile.small:
-        notes.append(
-            Note(
-                tr(SMALL),
-                tr(
-                    "Hier wonen minder dan {people} mensen, of het aantal is onbekend. Kijk daarom ook naar het gebied eromheen.",
-                    people=UNIVERSE,
-                ),
-            )
-        )
+        few = noted("Hier wonen minder dan {people} mensen. Kijk daarom ook naar het gebied eromheen.")
+        unknown = noted("Hoeveel mensen hier wonen, is niet bekend. Kijk daarom ook naar het gebied eromheen.")
+        known = profile.area.inhabitants is not None
+        notes.append(Note(tr(SMALL), tr(few, people=UNIVERSE)) if known else Note(tr(UNKNOWN_SIZE), tr(unknown)))
     notes += _missing(figures)
     notes += _caveats(present, profile.newest_year)
     for country in profile.parents[-1:]:
@@ -317,7 +349,7 @@ def unknowns(profile: Profile) -> list[Note]:
                 _titles(lone),
             )
         )
-    return [note for note in notes if note.items or note.title in (tr(SMALL), tr(CAVEATED))]
+    return [note for note in notes if note.items or note.title in (tr(SMALL), tr(UNKNOWN_SIZE), tr(CAVEATED))]
 
 
 def _missing(figures: list[Figure]) -> list[Note]:

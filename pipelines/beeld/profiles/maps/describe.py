@@ -87,6 +87,10 @@ def headline(subject: Subject, drawn: Sequence[MapRow], scale: Scale, classes: i
     buurten = counted(len(values))
     if scale == "nl" and not subject.modelled and classes > 1:
         top = sum(row.klass == classes - 1 for row in drawn)
+        if len(values) == 1:
+            inside = noted("{name}: de enige buurt met een cijfer ligt in de hoogste landelijke klasse{aside}")
+            outside = noted("{name}: de enige buurt met een cijfer ligt niet in de hoogste landelijke klasse{aside}")
+            return tr(inside if top else outside, name=subject.name, aside=subject.aside)
         told = noted("{name}: {top} van {areas} in de hoogste landelijke klasse{aside}")
         return tr(told, name=subject.name, top=top or tr("geen"), areas=buurten, aside=subject.aside)
     if scale == "gemeente" and len(values) >= 6:
