@@ -15,7 +15,7 @@ from beeld.profiles.contents import Contents, contents_of
 from beeld.profiles.language import speaking
 from beeld.profiles.lenses import load_lens
 from beeld.profiles.members import load_members
-from beeld.profiles.model import Figure, Profile, Relation
+from beeld.profiles.model import Cell, Figure, Profile, Relation
 from beeld.profiles.reading import ReleaseData, build_profile, load_batch, load_release
 from beeld.profiles.site import Site
 from beeld.profiles.stored import PLAINER, plainer, stored
@@ -252,3 +252,32 @@ def test_one_core_figure_is_singular(profiles: dict[str, Profile], site: Site) -
     assert "in Nederland (één kerncijfer; hoger is meer zorg)" in said
     assert "1 van 1" not in said
     assert "van 1 kerncijfers" not in said
+
+
+# ---------------------------------------------------------------- a figure that is missing
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "shown"),
+    [
+        ("geen_noemer", "de noemer is 0", "n.v.t."),
+        ("geen_noemer", "grens niet getoetst; de noemer is 0", "n.v.t."),
+        ("geen_noemer", "geen noemer voor dit jaar", "geen gegevens"),
+        ("geen_noemer", None, "geen gegevens"),
+        ("niet_van_toepassing", "dit cijfer is niet samen te voegen", "n.v.t."),
+        ("niet_geleverd", "deze tabel is niet geleverd", "geen gegevens"),
+        ("geheim", None, "afgeschermd"),
+    ],
+)
+def test_only_a_denominator_of_0_makes_a_figure_impossible(status: str, reason: str | None, shown: str, catalog: Catalog) -> None:
+    cell = Cell(TINY, "misdrijven_per_1000", 2024, 2024, None, status, reason, None, None, False, None, "", "", "")
+    assert wording.show(cell, catalog.indicators["misdrijven_per_1000"]) == shown
+
+
+def test_what_is_missing_is_listed_under_the_same_word(profiles: dict[str, Profile]) -> None:
+    figure = profiles[BUURTEN[0]].figures["misdrijven_per_1000"]
+    cell = replace(figure.cell, value=None, status="geen_noemer", reason="geen noemer voor dit jaar")
+    notes = unknowns(replace(profiles[BUURTEN[0]], figures={"misdrijven_per_1000": replace(figure, cell=cell)}))
+    (note,) = [note for note in notes if note.title == "Geen gegevens"]
+    assert note.text == "Reden: het aantal waardoor gedeeld wordt, is voor dit jaar niet bekend."
+    assert "N.v.t." not in [note.title for note in notes]

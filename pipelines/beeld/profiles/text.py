@@ -16,8 +16,8 @@ from beeld.profiles.model import UNIVERSE, Area, Cell, Figure, Profile, ThemeVie
 from beeld.profiles.stored import NO_REASON
 from beeld.profiles.wording import (
     KINDS,
-    STATES,
     UNTESTED,
+    absence,
     definite,
     first_upper,
     lower_first,
@@ -356,7 +356,7 @@ def _missing(figures: list[Figure]) -> list[Note]:
     groups: defaultdict[tuple[str, str], list[Figure]] = defaultdict(list)
     for figure in figures:
         if not figure.present:
-            groups[STATES[figure.cell.status], figure.cell.reason or NO_REASON].append(figure)
+            groups[absence(figure.cell.status, figure.cell.reason), figure.cell.reason or NO_REASON].append(figure)
     return [
         Note(f"{state[:1].upper()}{state[1:]}", tr("Reden: {reason}.", reason=plain_reason(reason)), _titles(chosen))
         for (state, reason), chosen in sorted(groups.items(), key=lambda item: item[0])

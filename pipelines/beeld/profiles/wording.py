@@ -15,6 +15,8 @@ NBSP = "\u00a0"
 EXACT = 1e15
 """From here on a double has no decimals that are sure."""
 UNTESTED = "grens niet getoetst"
+ZERO = "de noemer is 0"
+"""What a release says where a figure cannot exist."""
 THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?: 000)+(?!\d)")
 """A round number of thousands as the declarations write it."""
 
@@ -145,7 +147,17 @@ def _shown(value: float, decimals: int, unit: str, named: bool, language: str) -
 
 def show(cell: Cell, indicator: Indicator, *, unit: bool = False) -> str:
     """The cell as printed: its value, or "geen gegevens", "afgeschermd" or "n.v.t."."""
-    return STATES[cell.status] if cell.value is None else show_value(cell.value, indicator, unit=unit)
+    return absence(cell.status, cell.reason) if cell.value is None else show_value(cell.value, indicator, unit=unit)
+
+
+def absence(status: str, reason: str | None) -> str:
+    """A figure that is missing, in a word. Only a denominator of 0 makes that it cannot exist; one that is not there is no data."""
+    return STATES["niet_geleverd" if undelivered(status, reason) else status]
+
+
+def undelivered(status: str, reason: str | None) -> bool:
+    """True where the denominator is not there, which is something else than a denominator of 0."""
+    return status == "geen_noemer" and ZERO not in (reason or "")
 
 
 def show_interval(cell: Cell, indicator: Indicator, *, assumed: bool) -> str | None:
