@@ -151,7 +151,7 @@ def show(cell: Cell, indicator: Indicator, *, unit: bool = False) -> str:
 
 
 def absence(status: str, reason: str | None) -> str:
-    """A figure that is missing, in a word. Only a denominator of 0 makes that it cannot exist; one that is not there is no data."""
+    """A figure that is missing, in a word. Only with a denominator of 0 can it not exist; one that is not there is no data."""
     return STATES["niet_geleverd" if undelivered(status, reason) else status]
 
 
