@@ -11,15 +11,18 @@ import pytest
 from lxml import html as lxml_html
 
 from beeld.profiles import render, wording
+from beeld.profiles.companions import OutsideRow
 from beeld.profiles.contents import Contents, contents_of
 from beeld.profiles.language import speaking
 from beeld.profiles.lenses import load_lens
+from beeld.profiles.maps.describe import even
 from beeld.profiles.members import load_members
 from beeld.profiles.model import Cell, Figure, Profile, Relation
+from beeld.profiles.people import people_chapter
 from beeld.profiles.reading import ReleaseData, build_profile, load_batch, load_release
 from beeld.profiles.site import Site
 from beeld.profiles.stored import PLAINER, plainer, stored
-from beeld.profiles.text import outcome_text, unbalanced, unknowns, who_lives_here
+from beeld.profiles.text import outcome_text, questions, unbalanced, unknowns, who_lives_here
 from beeld.settings import project_folder
 from beeld.transforms.catalog import Catalog, Union, load_catalog
 from beeld.transforms.scores import ThemeSignal, decide
@@ -281,3 +284,96 @@ def test_what_is_missing_is_listed_under_the_same_word(profiles: dict[str, Profi
     (note,) = [note for note in notes if note.title == "Geen gegevens"]
     assert note.text == "Reden: het aantal waardoor gedeeld wordt, is voor dit jaar niet bekend."
     assert "N.v.t." not in [note.title for note in notes]
+
+
+# ---------------------------------------------------------------- what stands beside an outcome, and what is asked
+
+
+@pytest.mark.parametrize(("stability", "near"), [(0.64, True), (0.5, True), (0.49, False)])
+def test_no_signal_beside_many_signals_is_explained(stability: float, near: bool, profiles: dict[str, Profile]) -> None:
+    own = profiles[BUURTEN[0]]
+    assert own.outcome is not None
+    told = outcome_text(replace(own, outcome=replace(own.outcome, outcome="geen_signaal", stability=stability)))
+    assert any("de cijfers zelf halen de grens net niet" in line for line in told) is near
+    held = outcome_text(replace(own, outcome=replace(own.outcome, outcome="grensgeval", stability=stability)))
+    assert not any("net niet" in line for line in held)
+
+
+def test_the_question_about_a_signal_names_the_core_figure_that_stands_out(profiles: dict[str, Profile]) -> None:
+    own = profiles[BUURTEN[0]]
+    asked = questions(own)
+    (safe,) = [line for line in asked if line.startswith("Leefbaarheid en veiligheid: het signaal vraagt aandacht.")]
+    assert "het cijfer over geregistreerde misdrijven: herkent u dat in deze buurt?" in safe
+    plain = replace(own, figures={n: replace(f, comparisons=()) for n, f in own.figures.items()})
+    views = {name: replace(view, peaks=()) for name, view in own.themes.items()}
+    (safe,) = [
+        line for line in questions(replace(plain, themes=views)) if line.startswith("Leefbaarheid en veiligheid: het signaal")
+    ]
+    assert safe.endswith("Herkent u dit in deze buurt, en wat ziet u zelf?")
+
+
+def test_what_no_open_figure_tells_is_asked_in_one_question(profiles: dict[str, Profile]) -> None:
+    (found,) = [line for line in questions(profiles[TINY]) if "geen open buurtcijfer" in line]
+    assert found == (
+        "Over deze onderwerpen bestaat geen open buurtcijfer: problematische schulden; contact tussen buren; de opkomst bij"
+        " verkiezingen; eenzaamheid van mensen jonger dan 18 jaar; laag IQ en verslaving; ervaren onveiligheid. Wie aan tafel"
+        " weet hier meer over?"
+    )
+
+
+def test_a_gap_in_other_words_keeps_its_own_question(profiles: dict[str, Profile]) -> None:
+    own = profiles[TINY]
+    theme = own.themes["armoede"]
+    views = {"armoede": replace(theme, theme=theme.theme.model_copy(update={"geen_cijfer": ("Dit weet niemand. Zie boven.",)}))}
+    asked = questions(replace(own, themes=views))
+    assert "Dit weet niemand. Wie aan tafel weet hier meer over?" in asked
+
+
+# ---------------------------------------------------------------- classes, columns and years
+
+
+@pytest.mark.parametrize(
+    ("counts", "holds"),
+    [([20, 21, 20, 22], True), ([40, 21, 20, 22], False), ([2, 1, 2, 2, 1], True), ([3, 1, 1], False), ([], True)],
+)
+def test_classes_hold_about_as_many_buurten_only_where_they_do(counts: list[int], holds: bool) -> None:
+    assert even(counts) is holds
+
+
+def test_a_column_that_says_in_every_row_that_no_buurt_belongs_to_it_is_left_out(
+    profiles: dict[str, Profile], site: Site
+) -> None:
+    gemeente = profiles["GM9901"]
+    nobody = OutsideRow("uitkomst", 0, None, "niet_van_toepassing", "geen buurt van de gemeente hoort bij deze keuze")
+    names = list(site.groups)
+    outside = {("uitkomst", name): nobody for name in names}
+    told = people_chapter(replace(gemeente, companions=replace(gemeente.companions, outside=outside)), site.groups, {})
+    assert told.lines
+    assert told.choices == ()
+    assert all(line.outside == () for line in told.lines)
+    known = outside | {("uitkomst", names[0]): OutsideRow("uitkomst", 2, 0.4, "ok", None)}
+    told = people_chapter(replace(gemeente, companions=replace(gemeente.companions, outside=known)), site.groups, {})
+    assert len(told.choices) == 1
+
+
+def test_the_bars_say_their_year_where_the_table_has_a_newer_one(profiles: dict[str, Profile], site: Site) -> None:
+    own = profiles[BUURTEN[0]]
+    ages = contents_of(own, site).ages
+    assert ages is not None
+    assert (ages.year, ages.newer) == (2024, "")
+    figures = dict(own.figures)
+    middle = figures["aandeel_25_45"]
+    old = next(cell for cell in middle.history if cell.year == 2023)
+    figures["aandeel_25_45"] = replace(middle, cell=old, history=tuple(c for c in middle.history if c.year != 2024))
+    ages = contents_of(replace(own, figures=figures), site).ages
+    assert ages is not None
+    assert ages.year == 2023
+    assert ages.newer.startswith("De balken zijn van 2023:")
+    assert ages.newer.endswith("0 tot 15 jaar (2024); 15 tot 25 jaar (2024); 45 tot 65 jaar (2024); 65 jaar of ouder (2024).")
+
+
+def test_titles_of_shipped_lists_are_said_in_english(catalog: Catalog) -> None:
+    titles = [supplied.titel for supplied in catalog.lists]
+    assert titles
+    with speaking("en"):
+        assert [title for title in titles if stored(title) == title] == []

@@ -119,6 +119,8 @@ class Ages:
     bands: tuple[Age, ...]
     reference: str
     """The larger area; empty when there is none."""
+    newer: str = ""
+    """What the table has that the bars do not: a newer year of some of the bands; empty when there is none."""
 
 
 @dataclass(frozen=True)
@@ -303,7 +305,17 @@ def _ages(profile: Profile) -> Ages | None:
     bands = tuple(
         Age(label, figure, cells[year], _in(figure, near, year)) for (figure, label), cells in zip(found, own, strict=True)
     )
-    return Ages(year, bands, wording.definite(near) if near else "")
+    return Ages(year, bands, wording.definite(near) if near else "", _newer(year, bands))
+
+
+def _newer(year: int, bands: Sequence[Age]) -> str:
+    """Which year the bars are of, where the table has a newer one for some of the bands."""
+    later = [f"{b.label} ({b.figure.cell.year})" for b in bands if b.figure.present and (b.figure.cell.year or 0) > year]
+    told = noted(
+        "De balken zijn van {year}: het nieuwste jaar waarin elke groep een cijfer heeft. De tabel geeft een nieuwer jaar voor:"
+        " {groups}."
+    )
+    return tr(told, year=year, groups="; ".join(later)) if later else ""
 
 
 def _in(figure: Figure, area: Area | None, year: int) -> float | None:

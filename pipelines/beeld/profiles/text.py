@@ -6,6 +6,7 @@ difference is only named where the intervals do not overlap.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -62,6 +63,10 @@ STABILITY = noted(
     "In elk scenario liggen de cijfers binnen hun marge iets anders en wegen zij iets anders mee. "
     "Zo zien wij hoe stevig de uitkomst is bij deze aannames. Het is geen kans dat hulp nodig is."
 )
+FAR = noted("In {share} van de scenario's geeft de regel wel een signaal.")
+NEAR = noted("In {share} van de scenario's geeft de regel wel een signaal; de cijfers zelf halen de grens net niet.")
+HALF = 0.50
+"""Share of the scenarios from which no signal beside so many signals has to be explained."""
 OUTCOME_NAMES = Words(
     {
         "bespreken": "integrale aanpak te bespreken",
@@ -307,7 +312,7 @@ def outcome_text(profile: Profile) -> list[str]:
         sure = [
             tr("Dit gebied hoort in {share} van de scenario's bij de kopgroep.", share=share)
             if held
-            else tr("In {share} van de scenario's geeft de regel wel een signaal.", share=share),
+            else tr(NEAR if outcome.stability >= HALF else FAR, share=share),
             tr(STABILITY),
         ]
     return [OUTCOMES[outcome.outcome], *sure, tr("Dit is een signaal, geen oordeel.")]
@@ -400,19 +405,57 @@ def questions(profile: Profile) -> list[str]:
     found.append(tr("Welke kracht van {place} staat hier nog niet op? Wie kan daar iets over vertellen?", place=place))
     for view in profile.themes.values():
         if view.signal and view.signal.level in ("aandacht", "sterk"):
-            asked = noted("{theme}: het signaal vraagt aandacht. Herkent u dit in {place}, en wat ziet u zelf?")
-            found.append(tr(asked, theme=view.theme.titel, place=place))
+            found.append(_asked(profile, view))
         elif view.signal and view.signal.level == "kracht":
             asked = noted("{theme}: hier ligt een kracht. Wat is er nodig om die vast te houden?")
             found.append(tr(asked, theme=view.theme.titel))
     found += _contradictions(profile)
     challenges = [view for view in profile.themes.values() if view.theme.uitdaging]
-    found += [tr("{line} Wie aan tafel weet hier meer over?", line=_first_sentence(line)) for line in _without_figure(challenges)]
+    found += _asked_without_figure(_without_figure(challenges))
     core = [f for f in profile.figures.values() if f.indicator.rol == "kern" and not f.present]
     if core:
         title = lower_first(core[0].indicator.titel)
         found.append(tr("Er ontbreken cijfers, zoals: {title}. Wie heeft hier kennis over?", title=title))
     return [*found[:8], tr("Wat weten bewoners en professionals dat geen enkel cijfer laat zien?")]
+
+
+def _asked(profile: Profile, view: ThemeView) -> str:
+    """The question about a theme with a signal: about its core figure that stands out, when there is one."""
+    place, figure = noun(profile.area), _telling(profile, view)
+    if figure is None:
+        asked = noted("{theme}: het signaal vraagt aandacht. Herkent u dit in {place}, en wat ziet u zelf?")
+        return tr(asked, theme=view.theme.titel, place=place)
+    about = noted("{theme}: het signaal vraagt aandacht. Kijk samen naar het cijfer over {title}: herkent u dat in {place}?")
+    return tr(about, theme=view.theme.titel, place=place, title=lower_first(figure.indicator.titel))
+
+
+GAP = noted("Over {topic} bestaat geen open buurtcijfer")
+"""How a gap of a theme is declared; what follows it says why."""
+
+
+def _asked_without_figure(gaps: Iterable[str]) -> list[str]:
+    """One question about everything that no open figure tells; a gap that is declared in other words keeps its own."""
+    start, _, end = tr(GAP).partition("{topic}")
+    topics: list[str] = []
+    others: list[str] = []
+    for line in gaps:
+        told, found, _ = re.split("[;.]", line, maxsplit=1)[0].removeprefix(start).partition(end or "\n")
+        if line.startswith(start) and (found or not end):
+            topics.append(told)
+        else:
+            others.append(tr("{line} Wie aan tafel weet hier meer over?", line=_first_sentence(line)))
+    if topics:
+        asked = noted("Over deze onderwerpen bestaat geen open buurtcijfer: {topics}. Wie aan tafel weet hier meer over?")
+        others.insert(0, tr(asked, topics="; ".join(topics)))
+    return others
+
+
+def _telling(profile: Profile, view: ThemeView) -> Figure | None:
+    """A core figure of the theme that stands out in the country; else one on the unfavourable side of its comparison."""
+    peaks = [profile.figures[peak.indicator] for peak in view.peaks if peak.indicator in profile.figures]
+    own = [figure for figure in profile.figures.values() if figure.indicator.thema == view.id]
+    chosen = (figure for figure in (*peaks, *(f for f in own if f.favourable is False)) if figure.indicator.rol == "kern")
+    return next(chosen, None)
 
 
 def _without_figure(views: Iterable[ThemeView]) -> list[str]:
