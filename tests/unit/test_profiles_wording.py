@@ -15,6 +15,7 @@ from beeld.profiles.companions import OutsideRow
 from beeld.profiles.contents import Contents, contents_of
 from beeld.profiles.language import speaking
 from beeld.profiles.lenses import load_lens
+from beeld.profiles.maps.bivariate import pair_headline
 from beeld.profiles.maps.describe import even
 from beeld.profiles.members import load_members
 from beeld.profiles.model import Cell, Figure, Profile, Relation
@@ -377,3 +378,15 @@ def test_titles_of_shipped_lists_are_said_in_english(catalog: Catalog) -> None:
     assert titles
     with speaking("en"):
         assert [title for title in titles if stored(title) == title] == []
+
+
+@pytest.mark.parametrize(
+    ("both", "scored", "told"),
+    [
+        (1, 1, "A naast b: de enige buurt met beide scores ligt in de hoogste landelijke klasse van beide"),
+        (0, 1, "A naast b: de enige buurt met beide scores ligt niet in de hoogste landelijke klasse van beide"),
+        (0, 2, "A naast b: geen van 2 buurten in de hoogste landelijke klasse van beide"),
+    ],
+)
+def test_a_map_of_one_buurt_says_where_it_lies(both: int, scored: int, told: str) -> None:
+    assert pair_headline("A", "b", both, scored) == told
