@@ -42,9 +42,10 @@ class Stored:
     status: str
     lower: float | None
     upper: float | None
+    reason: str | None
 
 
-NOTHING = Stored(None, None, "niet_geleverd", None, None)
+NOTHING = Stored(None, None, "niet_geleverd", None, None, None)
 """What is expected of a figure that no table delivered."""
 
 
@@ -68,7 +69,7 @@ class Warehouse:
         wanted = sorted({each for code in codes for each in (code, *self.areas[code][1])})
         with closing(open_warehouse(warehouse_file(release.result.folder))) as con:
             rows = con.execute(
-                """select gebiedscode, indicator, peiljaar, waarde, status, ondergrens, bovengrens from waarde
+                """select gebiedscode, indicator, peiljaar, waarde, status, ondergrens, bovengrens, reden from waarde
                 where list_contains(?, gebiedscode)""",
                 [wanted],
             ).fetchall()
@@ -102,7 +103,8 @@ def written(value: float, decimals: int) -> str:
 def shown(stored: Stored, catalog: Catalog, name: str) -> str:
     """What every table prints of it, without white space."""
     if stored.value is None:
-        return STATES[stored.status].replace(" ", "")
+        denominator_missing = stored.status == "geen_noemer" and "de noemer is 0" not in (stored.reason or "")
+        return STATES["niet_geleverd" if denominator_missing else stored.status].replace(" ", "")
     indicator = catalog.indicators[name]
     return written(stored.value, indicator.decimalen) + ("%" if indicator.eenheid == "procent" else "")
 

@@ -272,7 +272,7 @@ def test_states_are_words_with_their_reason(made: Made) -> None:
     for word, reason in (
         ("geen gegevens", "onbekend of geheim"),
         ("afgeschermd", "geheim volgens de bron"),
-        ("n.v.t.", "de noemer is 0"),
+        ("n.v.t.", "het aantal waardoor gedeeld wordt, is 0"),
     ):
         cells = page.xpath(f"//table[@class='cijfers']//td[1][span[@data-peiljaar and text()='{word}']]")
         assert cells

@@ -191,7 +191,7 @@ def test_states_are_words_and_zero_is_a_value(site: Path) -> None:
     small = squeezed("".join(pages(opened(site, TINY))))
     assert "afgeschermdreden:geheimvolgensdebron" in small
     assert "geengegevensreden:onbekendofgeheim" in small
-    assert "n.v.t.reden:denoemeris0" in small
+    assert "n.v.t.reden:hetaantalwaardoorgedeeldwordt,is0" in small
     assert "0,0%" in squeezed("".join(pages(opened(site, BUURTEN[0]))))
 
 

@@ -59,6 +59,8 @@ def messages(catalog: Catalog, groups: Mapping[str, TargetGroup], lenses: Mappin
     for name, source in catalog.sources.items():
         words = (source.toelichting, source.vertraging, source.licentie, *source.kanttekeningen)
         yield from _placed(f"sources/{name}.yaml", *words)
+    for supplied in catalog.lists:
+        yield from _placed(f"transforms/lijsten/{supplied.id}.yaml", supplied.titel)
     for name, lens in lenses.items():
         yield from _placed(f"transforms/lenzen/{name}.yaml", lens.titel, lens.inleiding, *_words(lens))
 

@@ -13,6 +13,7 @@ from beeld.profiles.lenses import Chapter, Coverage
 from beeld.profiles.likeness import Likeness, likeness_of
 from beeld.profiles.lines import FigureLine, Origin, lines, origin
 from beeld.profiles.list_words import GemeenteList
+from beeld.profiles.members import Member
 from beeld.profiles.model import Area, Cell, Figure, Profile, ThemeView
 from beeld.profiles.peaks import peak_sentences
 from beeld.profiles.people import PeopleChapter, people_chapter
@@ -37,9 +38,8 @@ FEW_PEOPLE = noted(
     "Hier wonen weinig mensen. Een klein verschil in aantallen verandert een cijfer al sterk. Daarom noemen wij hier geen punten."
     " Kijk ook naar het gebied eromheen."
 )
-NO_POINTS = noted(
-    "Wij noemen hier evenveel krachten als zorgen. Nu is er van een van beide geen enkele aan te wijzen. Alle cijfers staan in de"
-    " hoofdstukken hierna."
+UNKNOWN_PEOPLE = noted(
+    "Hoeveel mensen hier wonen, is niet bekend. Daarom noemen wij hier geen punten. Kijk ook naar het gebied eromheen."
 )
 
 
@@ -58,9 +58,18 @@ class Cover:
     no_points: str
     """Why there are no points; empty when there are."""
     outcome: str
-    verdict: tuple[str, ...]
+    judged: tuple[str, ...]
+    """The outcome in sentences."""
     reasons: tuple[str, ...]
     discussed: str
+    members: tuple[Sentence, ...] = ()
+    """The buurten of a union, each with its own outcome."""
+
+    @property
+    def verdict(self) -> tuple[str, ...]:
+        """The outcome as text; the buurten of a union are in it, where no list can link to them."""
+        listed = "; ".join(member.plain for member in self.members)
+        return (*self.judged, *([tr("De buurten: {areas}.", areas=listed)] if listed else []))
 
 
 @dataclass(frozen=True)
@@ -111,6 +120,8 @@ class Ages:
     bands: tuple[Age, ...]
     reference: str
     """The larger area; empty when there is none."""
+    newer: str = ""
+    """What the table has that the bars do not: a newer year of some of the bands; empty when there is none."""
 
 
 @dataclass(frozen=True)
@@ -147,13 +158,13 @@ class Contents:
     """Areas inside this one that have a page."""
 
 
-def contents_of(profile: Profile, site: Site) -> Contents:
-    """The contents of one profile under the lens of the site."""
+def contents_of(profile: Profile, site: Site, members: Sequence[Member] = ()) -> Contents:
+    """The contents of one profile under the lens of the site; `members`: the buurten of a union."""
     data, lens, area = site.data, site.lens, profile.area
     shown = [figure for figure in profile.figures.values() if figure.cell.year is not None or figure.indicator.rol != "context"]
     return Contents(
         profile=profile,
-        cover=_cover(profile),
+        cover=_cover(profile, members),
         chapters=tuple((chapter, _sections(profile, site, chapter)) for chapter in lens.hoofdstukken),
         leftover=tuple(_section(profile, site, theme) for theme in lens.leftover(data.catalog)),
         coverage=tuple(site.coverage),
@@ -175,12 +186,12 @@ def contents_of(profile: Profile, site: Site) -> Contents:
     )
 
 
-def _cover(profile: Profile) -> Cover:
+def _cover(profile: Profile, members: Sequence[Member]) -> Cover:
     area, outcome = profile.area, profile.outcome
     strengths, concerns = text.cover_points(profile)
     within = area.gemeente_name and area.kind != "gemeente"
     where = tr(" · gemeente {name}", name=area.gemeente_name) if within else ""
-    reasons = outcome.reasons if outcome else ()
+    reasons = outcome.reasons if outcome and not profile.union else ()
     return Cover(
         kind=f"{COVER_KINDS[area.kind]} · {area.code}{where}",
         occasion=profile.texts.get("aanleiding", ""),
@@ -190,19 +201,27 @@ def _cover(profile: Profile) -> Cover:
         people=(*text.who_lives_here(profile), *flags(profile)),
         strengths=tuple(strengths),
         concerns=tuple(concerns),
-        no_points="" if strengths else tr(FEW_PEOPLE if profile.small else NO_POINTS),
-        outcome=text.OUTCOME_NAMES[outcome.outcome] if outcome else tr("niet bepaald"),
-        verdict=tuple(text.outcome_text(profile)),
+        no_points="" if strengths else _no_points(profile),
+        outcome=text.outcome_name(profile),
+        judged=tuple(text.outcome_text(profile)),
         reasons=tuple(_reason(r) for r in reasons if not r.startswith("hoort in ")),
         discussed=tr(NOT_DISCUSSED),
+        members=tuple(map(text.member_line, members)),
     )
+
+
+def _no_points(profile: Profile) -> str:
+    """Why the cover names no strengths and no concerns."""
+    if profile.small:
+        return tr(UNKNOWN_PEOPLE if profile.area.inhabitants is None else FEW_PEOPLE)
+    return text.unbalanced(profile)
 
 
 def _reason(reason: str) -> str:
     """A reason of the outcome; one of a theme is the title of the theme with its level."""
     title, colon, level = reason.partition(": ")
     named = colon and level in ("aandacht", "sterk")
-    return first_upper(wording.plain_units(f"{stored(title)}: {stored(level)}" if named else stored(reason)))
+    return first_upper(f"{stored(title)}: {stored(level)}" if named else wording.plain_reason(reason))
 
 
 def _sections(profile: Profile, site: Site, chapter: Chapter) -> tuple[Section, ...]:
@@ -233,11 +252,15 @@ def _score_words(profile: Profile, site: Site, view: ThemeView) -> list[str]:
     core = site.data.catalog.core(view.id)
     if view.id == "context":
         return []
+    if profile.union:
+        return [tr("Geen score: een samengesteld gebied wordt niet met buurten vergeleken. De scores staan bij de buurten zelf.")]
     if not core:
         return [tr("Dit thema heeft in deze bronnen geen kerncijfer. Daarom is er geen score en geen signaal.")]
     score = view.scores.get("nl")
     if score is None or score.score is None:
         used, total = (score.used, score.total) if score else (0, len(core))
+        if total == 1:
+            return [tr("Geen score: het ene kerncijfer van dit thema heeft geen plaats tussen andere gebieden.")]
         told = noted("Geen score: {used} van {total} kerncijfers met een plaats tussen andere gebieden.")
         return [tr(told, used=used, total=total)]
     found: list[str] = []
@@ -252,13 +275,16 @@ def _score_words(profile: Profile, site: Site, view: ThemeView) -> list[str]:
         told = noted(
             "De score van dit thema is {height} vergeleken met {areas} in Nederland ({used} van {total} kerncijfers; {more})."
         )
+        alone = noted("De score van dit thema is {height} vergeleken met {areas} in Nederland (één kerncijfer; {more}).")
         more = tr("hoger is meer kracht") if view.theme.kracht else tr("hoger is meer zorg")
         height, areas = tr(_height(score.score)), wording.PLURALS[profile.area.kind]
-        found.append(tr(told, height=height, areas=areas, used=score.used, total=score.total, more=more))
+        numbers = {"used": score.used, "total": score.total}
+        only = score.total == 1
+        found.append(tr(alone if only else told, height=height, areas=areas, more=more, **({} if only else numbers)))
     reasons = [
         r for r in (view.signal.reasons if view.signal else ()) if not r.startswith("score ") and "kernindicatoren" not in r
     ]
-    words = [wording.plain_reason(reason.replace("kernindicator", "kerncijfer")) for reason in reasons]
+    words = [wording.plain_reason(reason) for reason in reasons]
     return [*found, *(f"{first_upper(word)}." for word in words)]
 
 
@@ -280,7 +306,17 @@ def _ages(profile: Profile) -> Ages | None:
     bands = tuple(
         Age(label, figure, cells[year], _in(figure, near, year)) for (figure, label), cells in zip(found, own, strict=True)
     )
-    return Ages(year, bands, wording.definite(near) if near else "")
+    return Ages(year, bands, wording.definite(near) if near else "", _newer(year, bands))
+
+
+def _newer(year: int, bands: Sequence[Age]) -> str:
+    """Which year the bars are of, where the table has a newer one for some of the bands."""
+    later = [f"{b.label} ({b.figure.cell.year})" for b in bands if b.figure.present and (b.figure.cell.year or 0) > year]
+    told = noted(
+        "De balken zijn van {year}: het nieuwste jaar waarin elke groep een cijfer heeft. De tabel geeft een nieuwer jaar voor:"
+        " {groups}."
+    )
+    return tr(told, year=year, groups="; ".join(later)) if later else ""
 
 
 def _in(figure: Figure, area: Area | None, year: int) -> float | None:

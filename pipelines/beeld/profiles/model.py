@@ -239,6 +239,11 @@ class Profile:
         return self.area.kind in ("buurt", "wijk") if people is None else people < UNIVERSE
 
     @property
+    def union(self) -> bool:
+        """True for a union of whole buurten: it is no area among others, and gets no score."""
+        return self.area.kind == "samengesteld"
+
+    @property
     def newest_year(self) -> int:
         """The newest peiljaar of any figure; the division's year when there is none."""
         return max((f.cell.year for f in self.figures.values() if f.cell.year), default=self.area.division)

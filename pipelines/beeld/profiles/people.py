@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from beeld.profiles.companions import GroupSize, OutsideRow
@@ -13,6 +13,8 @@ from beeld.profiles.text import Number
 from beeld.profiles.wording import KINDS, STATES, margin_words, noun, numeral, percent, plain_reason
 from beeld.transforms.target_groups import OUTCOME, TargetGroup
 
+NOBODY = "geen buurt van de gemeente hoort bij deze keuze"
+"""What a release says of a choice without a buurt."""
 NOT_DELIVERED = noted("deze tabel is niet geleverd")
 
 
@@ -51,7 +53,8 @@ class PeopleChapter:
 
 def people_chapter(profile: Profile, groups: Mapping[str, TargetGroup], union_names: Mapping[str, str]) -> PeopleChapter:
     """Every declared group in the order of the declarations. Choices stand on the page of a gemeente and of a union."""
-    choices = _choices(profile, union_names)
+    shown = [name for name, group in groups.items() if group.indicator in profile.figures]
+    choices = {choice: head for choice, head in _choices(profile, union_names).items() if _says(profile, choice, shown)}
     lines = tuple(
         _line(profile, name, group, tuple(choices)) for name, group in groups.items() if group.indicator in profile.figures
     )
@@ -69,6 +72,12 @@ def _choices(profile: Profile, union_names: Mapping[str, str]) -> dict[str, str]
     found = {OUTCOME: outside} if OUTCOME in present else {}
     others = sorted(present - {OUTCOME})
     return found | {code: tr("Woont buiten {area}", area=union_names.get(code, code)) for code in others}
+
+
+def _says(profile: Profile, choice: str, groups: Iterable[str]) -> bool:
+    """False for a choice that no buurt of the gemeente belongs to: each of its rows would say only that."""
+    rows = [row for name in groups if (row := profile.companions.outside.get((choice, name)))]
+    return not rows or any(row.reason != NOBODY for row in rows)
 
 
 def _line(profile: Profile, name: str, group: TargetGroup, choices: tuple[str, ...]) -> GroupLine:

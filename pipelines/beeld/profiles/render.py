@@ -22,6 +22,7 @@ from beeld.profiles.formats import languages, refuse_unknown, renderer
 from beeld.profiles.html import environment
 from beeld.profiles.language import speaking
 from beeld.profiles.lenses import known_lenses, load_lens
+from beeld.profiles.members import load_members
 from beeld.profiles.model import Release
 from beeld.profiles.pack import write_pack
 from beeld.profiles.reading import ReleaseData, build_profile, load_batch
@@ -199,9 +200,10 @@ def _lay_out(desk: Desk, stack: Stack) -> list[Path]:
 def _laid(desk: Desk, stack: Stack) -> list[Path]:
     site = desk.site
     batch = load_batch(desk.opened.con, site.data, stack.codes)
+    members = load_members(desk.opened.con, site.data, stack.codes)
     written: list[Path] = []
     for code in stack.codes:
-        contents = contents_of(build_profile(site.data, batch, code, stack.texts.get(code)), site)
+        contents = contents_of(build_profile(site.data, batch, code, stack.texts.get(code)), site, members.get(code, ()))
         pictures = stack.maps.get(contents.profile.area.gemeente or "", ())
         for name in site.formats:
             written += renderer(name).render(contents, site, pictures, stack.locators.get(code))

@@ -57,7 +57,6 @@ PATTERNS = (
     noted("{number} van {total} kerncijfers"),
     noted("lager dan de helft van de gebieden in de gemeente"),
     noted("één kernindicator: ten hoogste aandacht"),
-    noted("één kerncijfer: ten hoogste aandacht"),
     noted("op de cijfers zelf: {level}, maar dat blijft in minder dan {share} % van de scenario's staan"),
     noted("in {share} % van de scenario's heeft dit thema een signaal"),
     noted("op de cijfers zelf is er een signaal, maar dat blijft in minder dan {share} % van de scenario's staan"),
@@ -65,6 +64,9 @@ PATTERNS = (
     noted('zonder "{title}" verandert de uitkomst het vaakst: in {share} % van de scenario\'s'),
     noted("{number} van de 6 thema's met een score, uit {count} bronfamilie"),
     noted("{number} van de 6 thema's met een score, uit {count} bronfamilies"),
+    noted("{number} van de 6 thema's met een score, uit {count} soort bron"),
+    noted("{number} van de 6 thema's met een score, uit {count} soorten bronnen"),
+    noted("1 thema met een signaal; nodig zijn er 3, of 2 sterke"),
     noted("{number} thema's met een signaal; nodig zijn er 3, of 2 sterke"),
     noted("één onderliggende bron"),
     noted("een samengesteld gebied krijgt geen score; zie de buurten"),
@@ -158,11 +160,59 @@ PATTERNS = (
     noted("Niets te corrigeren: de bron lijkt hersteld. {reason}"),
     noted("kaart en Kerncijfers verschillen in {number} van {total} gebieden; hoogstens {share} mag"),
 )
+PLAINER = (
+    (noted("de noemer is 0"), noted("het aantal waardoor gedeeld wordt, is 0")),
+    (noted("geen noemer voor dit jaar"), noted("het aantal waardoor gedeeld wordt, is voor dit jaar niet bekend")),
+    (
+        noted("de noemer van een of meer buurten is onbekend"),
+        noted("van een of meer buurten is het aantal waardoor gedeeld wordt niet bekend"),
+    ),
+    (
+        noted("één kernindicator: ten hoogste aandacht"),
+        noted("er is maar één kerncijfer: daarom vraagt dit thema hoogstens aandacht, en geeft het nooit een sterk signaal"),
+    ),
+    (
+        noted('zonder "{title}" verandert de uitkomst het vaakst: in {share} % van de scenario\'s'),
+        noted(
+            'laat u het cijfer "{title}" weg, dan verandert de uitkomst in {share} % van de scenario\'s; bij geen ander'
+            " kerncijfer is dat vaker"
+        ),
+    ),
+    (
+        noted("{number} van de 6 thema's met een score, uit {count} bronfamilie"),
+        noted("{number} van de 6 thema's met een score, uit {count} soort bron"),
+    ),
+    (
+        noted("{number} van de 6 thema's met een score, uit {count} bronfamilies"),
+        noted("{number} van de 6 thema's met een score, uit {count} soorten bronnen"),
+    ),
+    ("1 thema's met een signaal; nodig zijn er 3, of 2 sterke", noted("1 thema met een signaal; nodig zijn er 3, of 2 sterke")),
+)
+"""What a release says -> the same for readers. A release keeps its words: whoever asks it by its reasons finds them."""
 FREE = frozenset(
     {"titles", "title", "others", "tables", "table", "columns", "parts", "area", "unit", "theme", "group", "level", "reason"}
 )
 """Parts that are words; the others are numbers, which are written anew."""
 DUTCH_NUMBER = re.compile(r"(?<![\w.,])-?\d{1,3}(?:\.\d{3})*(?:,\d+)?(?![\w])")
+
+
+def plainer(reason: str) -> str:
+    """The reason for readers, still in Dutch; of reasons joined by a semicolon each. Without plainer words it stays as it is."""
+    found = _plainer(reason)
+    return found if found is not None else "; ".join(_plainer(part) or part for part in reason.split("; "))
+
+
+@lru_cache(maxsize=65_536)
+def _plainer(reason: str) -> str | None:
+    for pattern, words in _plainer_patterns():
+        if match := pattern.fullmatch(reason):
+            return words.format(**match.groupdict())
+    return None
+
+
+@cache
+def _plainer_patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
+    return tuple((re.compile("".join(_regex(old)), re.DOTALL), words) for old, words in PLAINER)
 
 
 def stored(reason: str) -> str:
@@ -205,7 +255,8 @@ def _matched(text: str, code: str) -> str | None:
 @cache
 def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
     """The patterns with something that varies, the longest text first: the most particular one wins."""
-    varied = sorted((each for each in PATTERNS if "{" in each), key=lambda each: -len(re.sub(r"{\w+}", "", each)))
+    known = dict.fromkeys((*PATTERNS, *(words for _, words in PLAINER)))
+    varied = sorted((each for each in known if "{" in each), key=lambda each: -len(re.sub(r"{\w+}", "", each)))
     return tuple((re.compile("".join(_regex(each)), re.DOTALL), each) for each in varied)
 
 

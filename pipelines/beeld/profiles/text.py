@@ -6,17 +6,19 @@ difference is only named where the intervals do not overlap.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from beeld.profiles.language import Words, filled, noted, tr
+from beeld.profiles.members import Member
 from beeld.profiles.model import UNIVERSE, Area, Cell, Figure, Profile, ThemeView
 from beeld.profiles.stored import NO_REASON
 from beeld.profiles.wording import (
     KINDS,
-    STATES,
     UNTESTED,
+    absence,
     definite,
     first_upper,
     lower_first,
@@ -33,6 +35,7 @@ OLD_AFTER = 3
 """Years behind the newest figure of the page from which a figure is called old."""
 MOST_POINTS = 3
 SMALL = noted("Klein gebied")
+UNKNOWN_SIZE = noted("Aantal inwoners onbekend")
 CAVEATED = noted("Cijfers met een kanttekening")
 CAVEATS = Words(
     {
@@ -52,10 +55,18 @@ OUTCOMES = Words(
         "te_weinig_gegevens": "Er zijn te weinig cijfers om te zeggen of een integrale aanpak te bespreken is.",
     }
 )
+UNION = noted(
+    "Dit gebied is samengesteld uit hele buurten en krijgt zelf geen score: een score vergelijkt buurten met buurten. Kijk daarom"
+    " naar de uitkomst van elke buurt."
+)
 STABILITY = noted(
     "In elk scenario liggen de cijfers binnen hun marge iets anders en wegen zij iets anders mee. "
     "Zo zien wij hoe stevig de uitkomst is bij deze aannames. Het is geen kans dat hulp nodig is."
 )
+FAR = noted("In {share} van de scenario's geeft de regel wel een signaal.")
+NEAR = noted("In {share} van de scenario's geeft de regel wel een signaal; de cijfers zelf halen de grens net niet.")
+HALF = 0.50
+"""Share of the scenarios from which no signal beside so many signals has to be explained."""
 OUTCOME_NAMES = Words(
     {
         "bespreken": "integrale aanpak te bespreken",
@@ -165,7 +176,7 @@ def _shares(profile: Profile, wanted: list[tuple[str, str]]) -> Sentence:
     found = [(profile.figures[name], label) for name, label in wanted if name in profile.figures]
     shown = [(figure, label) for figure, label in found if figure.present]
     if not shown:
-        names = tr(" en ").join(label for _, label in wanted)
+        names = "".join(f"{_joint(position, len(wanted))}{label}" for position, (_, label) in enumerate(wanted))
         return Sentence((tr("Over {names} staan hier geen gegevens.", names=names),))
     parts: list[str | Number] = [tr("In {place} is het aandeel ", place=noun(profile.area))]
     for position, (figure, label) in enumerate(shown):
@@ -189,7 +200,8 @@ def _joint(position: int, count: int) -> str:
 
 
 def _years(figures: Iterable[Figure]) -> str:
-    return tr(" en ").join(str(year) for year in sorted({figure.cell.year for figure in figures if figure.cell.year}))
+    years = sorted({figure.cell.year for figure in figures if figure.cell.year})
+    return "".join(f"{_joint(position, len(years))}{year}" for position, year in enumerate(years))
 
 
 def cover_points(profile: Profile) -> tuple[list[Point], list[Point]]:
@@ -205,6 +217,20 @@ def cover_points(profile: Profile) -> tuple[list[Point], list[Point]]:
     concerns = _one_per_theme([*_proven(profile, good=False), *_signalled(profile)])
     count = min(len(strengths), len(concerns), MOST_POINTS)
     return [_point(profile, figure) for figure in strengths[:count]], [_point(profile, figure) for figure in concerns[:count]]
+
+
+def unbalanced(profile: Profile) -> str:
+    """Why there are no points: which of the two has none."""
+    strength = any((*_proven(profile, good=True), *_own_strengths(profile)))
+    concern = any((*_proven(profile, good=False), *_signalled(profile)))
+    if concern and not strength:
+        lacking = tr("Nu is er geen kracht aan te wijzen. Daarom noemen wij ook geen zorgen.")
+    elif strength and not concern:
+        lacking = tr("Nu is er geen zorg aan te wijzen. Daarom noemen wij ook geen krachten.")
+    else:
+        lacking = tr("Nu is er geen kracht en geen zorg aan te wijzen.")
+    told = noted("Wij noemen hier evenveel krachten als zorgen. {lacking} Alle cijfers staan in de hoofdstukken hierna.")
+    return tr(told, lacking=lacking)
 
 
 def _proven(profile: Profile, *, good: bool) -> list[Figure]:
@@ -275,6 +301,8 @@ def _label(figure: Figure) -> str:
 def outcome_text(profile: Profile) -> list[str]:
     """The outcome of the decision rule in words, with how stable it is and what that does not mean."""
     outcome = profile.outcome
+    if profile.union:
+        return [tr(UNION)]
     if outcome is None:
         return [tr("De beslisregel is voor dit gebied niet toegepast.")]
     sure: list[str] = []
@@ -284,10 +312,24 @@ def outcome_text(profile: Profile) -> list[str]:
         sure = [
             tr("Dit gebied hoort in {share} van de scenario's bij de kopgroep.", share=share)
             if held
-            else tr("In {share} van de scenario's geeft de regel wel een signaal.", share=share),
+            else tr(NEAR if outcome.stability >= HALF else FAR, share=share),
             tr(STABILITY),
         ]
     return [OUTCOMES[outcome.outcome], *sure, tr("Dit is een signaal, geen oordeel.")]
+
+
+def outcome_name(profile: Profile) -> str:
+    """The outcome in a few words, behind "Samen bespreken"; that of a union stands with its buurten."""
+    if profile.union:
+        return tr("zie de buurten")
+    if profile.outcome is None:
+        return tr("niet bepaald")
+    return tr("een integrale aanpak") if profile.outcome.outcome == "bespreken" else OUTCOME_NAMES[profile.outcome.outcome]
+
+
+def member_line(member: Member) -> Sentence:
+    """One buurt of a union with its own outcome."""
+    return Sentence((Place(member.area), f": {OUTCOME_NAMES[member.outcome] if member.outcome else tr('niet bepaald')}"))
 
 
 def unknowns(profile: Profile) -> list[Note]:
@@ -297,15 +339,10 @@ def unknowns(profile: Profile) -> list[Note]:
     gaps = tuple(map(_first_sentence, _without_figure(profile.themes.values())))
     notes = [Note(tr("Hierover bestaat geen open cijfer"), "", gaps)]
     if profile.small:
-        notes.append(
-            Note(
-                tr(SMALL),
-                tr(
-                    "Hier wonen minder dan {people} mensen, of het aantal is onbekend. Kijk daarom ook naar het gebied eromheen.",
-                    people=UNIVERSE,
-                ),
-            )
-        )
+        few = noted("Hier wonen minder dan {people} mensen. Kijk daarom ook naar het gebied eromheen.")
+        unknown = noted("Hoeveel mensen hier wonen, is niet bekend. Kijk daarom ook naar het gebied eromheen.")
+        known = profile.area.inhabitants is not None
+        notes.append(Note(tr(SMALL), tr(few, people=UNIVERSE)) if known else Note(tr(UNKNOWN_SIZE), tr(unknown)))
     notes += _missing(figures)
     notes += _caveats(present, profile.newest_year)
     for country in profile.parents[-1:]:
@@ -317,14 +354,14 @@ def unknowns(profile: Profile) -> list[Note]:
                 _titles(lone),
             )
         )
-    return [note for note in notes if note.items or note.title in (tr(SMALL), tr(CAVEATED))]
+    return [note for note in notes if note.items or note.title in (tr(SMALL), tr(UNKNOWN_SIZE), tr(CAVEATED))]
 
 
 def _missing(figures: list[Figure]) -> list[Note]:
     groups: defaultdict[tuple[str, str], list[Figure]] = defaultdict(list)
     for figure in figures:
         if not figure.present:
-            groups[STATES[figure.cell.status], figure.cell.reason or NO_REASON].append(figure)
+            groups[absence(figure.cell.status, figure.cell.reason), figure.cell.reason or NO_REASON].append(figure)
     return [
         Note(f"{state[:1].upper()}{state[1:]}", tr("Reden: {reason}.", reason=plain_reason(reason)), _titles(chosen))
         for (state, reason), chosen in sorted(groups.items(), key=lambda item: item[0])
@@ -368,19 +405,57 @@ def questions(profile: Profile) -> list[str]:
     found.append(tr("Welke kracht van {place} staat hier nog niet op? Wie kan daar iets over vertellen?", place=place))
     for view in profile.themes.values():
         if view.signal and view.signal.level in ("aandacht", "sterk"):
-            asked = noted("{theme}: het signaal vraagt aandacht. Herkent u dit in {place}, en wat ziet u zelf?")
-            found.append(tr(asked, theme=view.theme.titel, place=place))
+            found.append(_asked(profile, view))
         elif view.signal and view.signal.level == "kracht":
             asked = noted("{theme}: hier ligt een kracht. Wat is er nodig om die vast te houden?")
             found.append(tr(asked, theme=view.theme.titel))
     found += _contradictions(profile)
     challenges = [view for view in profile.themes.values() if view.theme.uitdaging]
-    found += [tr("{line} Wie aan tafel weet hier meer over?", line=_first_sentence(line)) for line in _without_figure(challenges)]
+    found += _asked_without_figure(_without_figure(challenges))
     core = [f for f in profile.figures.values() if f.indicator.rol == "kern" and not f.present]
     if core:
         title = lower_first(core[0].indicator.titel)
         found.append(tr("Er ontbreken cijfers, zoals: {title}. Wie heeft hier kennis over?", title=title))
     return [*found[:8], tr("Wat weten bewoners en professionals dat geen enkel cijfer laat zien?")]
+
+
+def _asked(profile: Profile, view: ThemeView) -> str:
+    """The question about a theme with a signal: about its core figure that stands out, when there is one."""
+    place, figure = noun(profile.area), _telling(profile, view)
+    if figure is None:
+        asked = noted("{theme}: het signaal vraagt aandacht. Herkent u dit in {place}, en wat ziet u zelf?")
+        return tr(asked, theme=view.theme.titel, place=place)
+    about = noted("{theme}: het signaal vraagt aandacht. Kijk samen naar het cijfer over {title}: herkent u dat in {place}?")
+    return tr(about, theme=view.theme.titel, place=place, title=lower_first(figure.indicator.titel))
+
+
+GAP = noted("Over {topic} bestaat geen open buurtcijfer")
+"""How a gap of a theme is declared; what follows it says why."""
+
+
+def _asked_without_figure(gaps: Iterable[str]) -> list[str]:
+    """One question about everything that no open figure tells; a gap that is declared in other words keeps its own."""
+    start, _, end = tr(GAP).partition("{topic}")
+    topics: list[str] = []
+    others: list[str] = []
+    for line in gaps:
+        told, found, _ = re.split("[;.]", line, maxsplit=1)[0].removeprefix(start).partition(end or "\n")
+        if line.startswith(start) and (found or not end):
+            topics.append(told)
+        else:
+            others.append(tr("{line} Wie aan tafel weet hier meer over?", line=_first_sentence(line)))
+    if topics:
+        asked = noted("Over deze onderwerpen bestaat geen open buurtcijfer: {topics}. Wie aan tafel weet hier meer over?")
+        others.insert(0, tr(asked, topics="; ".join(topics)))
+    return others
+
+
+def _telling(profile: Profile, view: ThemeView) -> Figure | None:
+    """A core figure of the theme that stands out in the country; else one on the unfavourable side of its comparison."""
+    peaks = [profile.figures[peak.indicator] for peak in view.peaks if peak.indicator in profile.figures]
+    own = [figure for figure in profile.figures.values() if figure.indicator.thema == view.id]
+    chosen = (figure for figure in (*peaks, *(f for f in own if f.favourable is False)) if figure.indicator.rol == "kern")
+    return next(chosen, None)
 
 
 def _without_figure(views: Iterable[ThemeView]) -> list[str]:

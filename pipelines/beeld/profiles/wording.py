@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 
 from beeld.profiles.language import Words, spoken, tr
 from beeld.profiles.model import Area, Cell
-from beeld.profiles.stored import stored
+from beeld.profiles.stored import plainer, stored
 from beeld.transforms.catalog import Indicator
 
 NBSP = "\u00a0"
 EXACT = 1e15
 """From here on a double has no decimals that are sure."""
 UNTESTED = "grens niet getoetst"
+ZERO = "de noemer is 0"
+"""What a release says where a figure cannot exist."""
+THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?: 000)+(?!\d)")
+"""A round number of thousands as the declarations write it."""
 
 NOUNS = Words(
     {
@@ -109,8 +114,8 @@ def whole_percent(share: float) -> str:
 
 
 def plain_units(text: str) -> str:
-    """`text` with 1 000 written as 1.000, or 1,000."""
-    return text.replace("1 000", numeral(1000, 0)).replace(" km²", f"{NBSP}km²")
+    """`text` with 1 000 written as 1.000, or 1,000, and so 10 000."""
+    return THOUSANDS.sub(lambda found: numeral(float(found[0].replace(" ", "")), 0), text).replace(" km²", f"{NBSP}km²")
 
 
 def unit_name(indicator: Indicator) -> str:
@@ -142,7 +147,17 @@ def _shown(value: float, decimals: int, unit: str, named: bool, language: str) -
 
 def show(cell: Cell, indicator: Indicator, *, unit: bool = False) -> str:
     """The cell as printed: its value, or "geen gegevens", "afgeschermd" or "n.v.t."."""
-    return STATES[cell.status] if cell.value is None else show_value(cell.value, indicator, unit=unit)
+    return absence(cell.status, cell.reason) if cell.value is None else show_value(cell.value, indicator, unit=unit)
+
+
+def absence(status: str, reason: str | None) -> str:
+    """A figure that is missing, in a word. Only with a denominator of 0 can it not exist; one that is not there is no data."""
+    return STATES["niet_geleverd" if undelivered(status, reason) else status]
+
+
+def undelivered(status: str, reason: str | None) -> bool:
+    """True where the denominator is not there, which is something else than a denominator of 0."""
+    return status == "geen_noemer" and ZERO not in (reason or "")
 
 
 def show_interval(cell: Cell, indicator: Indicator, *, assumed: bool) -> str | None:
@@ -190,10 +205,10 @@ def lower_first(title: str) -> str:
 
 
 def plain_reason(reason: str) -> str:
-    """A reason of the release without a closing point, in the language that is spoken."""
-    return plain_units(stored(reason.strip().rstrip(".")))
+    """A reason of the release for readers, without a closing point, in the language that is spoken."""
+    return plain_units(stored(plainer(reason.strip().rstrip("."))))
 
 
 def first_upper(words: str) -> str:
-    """`words` with a capital."""
-    return words[:1].upper() + words[1:]
+    """`words` with a capital; één gets it without its first accent."""
+    return f"Eé{words[2:]}" if words.startswith("éé") else words[:1].upper() + words[1:]

@@ -183,14 +183,15 @@ def decide(scored: Mapping[str, frozenset[str]], signals: Sequence[ThemeSignal],
     named = [f"{titles[s.thema]}: {s.niveau}" for s in raised]
     if len(scored) < MIN_THEMES or len(families_scored) < MIN_FAMILIES:
         count = len(families_scored)
-        why = f"{len(scored)} van de 6 thema's met een score, uit {count} {'bronfamilie' if count == 1 else 'bronfamilies'}"
+        why = f"{len(scored)} van de 6 thema's met een score, uit {count} {'soort bron' if count == 1 else 'soorten bronnen'}"
         return Outcome("te_weinig_gegevens", len(raised), len(carrying), (*named, why))
     if len(raised) < MIN_THEMES and len(strong) < MIN_STRONG:
+        themes = "1 thema" if len(raised) == 1 else f"{len(raised)} thema's"
         return Outcome(
             "geen_signaal",
             len(raised),
             len(carrying),
-            (*named, f"{len(raised)} thema's met een signaal; nodig zijn er 3, of 2 sterke"),
+            (*named, f"{themes} met een signaal; nodig zijn er 3, of 2 sterke"),
         )
     if len(carrying) < MIN_FAMILIES:
         return Outcome("geen_signaal", len(raised), len(carrying), (*named, "één onderliggende bron"))

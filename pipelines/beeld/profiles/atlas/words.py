@@ -44,7 +44,7 @@ WORDS = Words(
         "own_classes": "Klassen binnen",
         "fifths": "vaste klassen: elk ongeveer een vijfde van de buurten in Nederland",
         "fixed_steps": "vaste klassen in gelijke stappen",
-        "even": "elk ongeveer evenveel buurten",
+        "even": "zo veel mogelijk evenveel buurten per klasse",
         "steps": "gelijke stappen",
         "modelled": "Modelschatting: uit een rekenmodel, niet geteld, en niet bedoeld om buurten te ordenen. "
         "Daarom is er alleen het nieuwste jaar.",

@@ -111,6 +111,18 @@ def pair_table(con: duckdb.DuckDBPyConnection, gemeentecode: str, key: str, *, c
     return [row for pair in pairs if pair.key == key for row in pair.rows]
 
 
+def pair_headline(one: str, other: str, both: int, scored: int) -> str:
+    """The finding: how many of the buurten with both scores are in the highest national class of both."""
+    if scored == 1:
+        inside = noted("{one} naast {other}: de enige buurt met beide scores ligt in de hoogste landelijke klasse van beide")
+        outside = noted(
+            "{one} naast {other}: de enige buurt met beide scores ligt niet in de hoogste landelijke klasse van beide"
+        )
+        return tr(inside if both else outside, one=one, other=other)
+    told = noted("{one} naast {other}: {both} van {areas} in de hoogste landelijke klasse van beide")
+    return tr(told, one=one, other=other, both=both or tr("geen"), areas=counted(scored))
+
+
 def describe_pair(pair: Reading, place: str, source: str) -> Pair:
     """Title, legend, caption and alternative text, made by rule from the rows."""
     first, second = pair.first, pair.second
@@ -118,13 +130,7 @@ def describe_pair(pair: Reading, place: str, source: str) -> Pair:
     counts = tuple(sum(row.klass == klass for row in drawn) for klass in range(9))
     scored = sum(counts)
     both = counts[8]
-    title = tr(
-        "{one} naast {other}: {both} van {areas} in de hoogste landelijke klasse van beide",
-        one=first.name,
-        other=f"{second.name[0].lower()}{second.name[1:]}",
-        both=both or tr("geen"),
-        areas=counted(scored),
-    )
+    title = pair_headline(first.name, f"{second.name[0].lower()}{second.name[1:]}", both, scored)
     axis = noted("{name}: hoger = {means}")
     axes = (
         tr(axis, name=first.name, means=DARKER[first.polarity]),

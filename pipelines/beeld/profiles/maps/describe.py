@@ -18,6 +18,11 @@ from beeld.profiles.maps.table import MapRow, Scale
 from beeld.profiles.maps.text import listed, numeral
 from beeld.profiles.wording import rounded
 
+UNEVEN = 0.25
+"""Share of the mean by which a class may differ and still hold about as many buurten."""
+AS_EVEN = noted("gelijke cijfers blijven samen, daardoor niet elk evenveel buurten")
+AS_FIFTHS = noted("vaste klassen naar de buurten in Nederland; gelijke cijfers blijven samen")
+
 
 @dataclass(frozen=True)
 class Spec:
@@ -48,7 +53,7 @@ def describe(subject: Subject, rows: Sequence[MapRow], scale: Scale, place: str,
     title = headline(subject, drawn, scale, len(labels))
     polarity = POLARITY[subject.polarity]
     heading = tr("Landelijke klassen") if scale == "nl" else tr("Klassen binnen {area}", area=place)
-    lines = (subject.unit, _class_rule(subject, scale), polarity, tr("tussen haakjes: aantal buurten"))
+    lines = (subject.unit, _class_rule(subject, scale, bounds, counts), polarity, tr("tussen haakjes: aantal buurten"))
     missing = [row.name for row in rows if not row.drawn]
     note = (
         tr("Modelschatting: uit een rekenmodel, niet geteld, en niet bedoeld om buurten te ordenen. ") if subject.modelled else ""
@@ -87,6 +92,10 @@ def headline(subject: Subject, drawn: Sequence[MapRow], scale: Scale, classes: i
     buurten = counted(len(values))
     if scale == "nl" and not subject.modelled and classes > 1:
         top = sum(row.klass == classes - 1 for row in drawn)
+        if len(values) == 1:
+            inside = noted("{name}: de enige buurt met een cijfer ligt in de hoogste landelijke klasse{aside}")
+            outside = noted("{name}: de enige buurt met een cijfer ligt niet in de hoogste landelijke klasse{aside}")
+            return tr(inside if top else outside, name=subject.name, aside=subject.aside)
         told = noted("{name}: {top} van {areas} in de hoogste landelijke klasse{aside}")
         return tr(told, name=subject.name, top=top or tr("geen"), areas=buurten, aside=subject.aside)
     if scale == "gemeente" and len(values) >= 6:
@@ -106,12 +115,20 @@ def counted(number: int) -> str:
     return tr("1 buurt") if number == 1 else tr("{count} buurten", count=number)
 
 
-def _class_rule(subject: Subject, scale: Scale) -> str:
+def _class_rule(subject: Subject, scale: Scale, bounds: Sequence[float], counts: Sequence[int]) -> str:
+    """How the classes were made. That they hold about as many buurten is only said where they do: equal figures stay together."""
     if subject.modelled:
         return tr("vaste klassen in gelijke stappen") if scale == "nl" else tr("gelijke stappen")
-    if scale == "nl":
-        return tr("vaste klassen: elk ongeveer een vijfde van de buurten in Nederland")
-    return tr("elk ongeveer evenveel buurten")
+    if scale == "gemeente":
+        return tr("elk ongeveer evenveel buurten") if even(counts) else tr(AS_EVEN)
+    fifths = len(bounds) == 4 and even(np.bincount(np.searchsorted(bounds, subject.national, side="right")).tolist())
+    return tr("vaste klassen: elk ongeveer een vijfde van de buurten in Nederland") if fifths else tr(AS_FIFTHS)
+
+
+def even(counts: Sequence[int]) -> bool:
+    """True where the classes hold about as many buurten: each is within a quarter of the mean, or within 1 of it."""
+    mean = sum(counts) / max(1, len(counts))
+    return all(abs(count - mean) <= max(1, UNEVEN * mean) for count in counts)
 
 
 def without_boundary(names: Sequence[str]) -> str:
