@@ -241,7 +241,9 @@ def ranking(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
         """create or replace table gebied
         (gebiedscode varchar, soort varchar, gemeentecode varchar, stedelijkheid integer, inwoners bigint)"""
     )
-    con.execute("create or replace table laatste_waarde (gebiedscode varchar, indicator varchar, waarde double, geschat double)")
+    figures = "(gebiedscode varchar, indicator varchar, peiljaar integer, waarde double, geschat double)"
+    for table in ("waarde", "laatste_waarde"):  # nobody was counted in `waarde`, so no figure is of a year with few people
+        con.execute(f"create or replace table {table} {figures}")
     con.execute(
         """create or replace table werk.kern as
         select 'i' as indicator, 't' as thema, 1.0 as teken, 'nl' as percentiel, 'inkomen' as familie"""
@@ -258,7 +260,7 @@ def percentiles(con: duckdb.DuckDBPyConnection, values: Mapping[str, float]) -> 
     )
     con.execute(
         """insert into laatste_waarde
-        select code, 'i', x, null from (select unnest(?::varchar[]) as code, unnest(?::double[]) as x)""",
+        select code, 'i', 2024, x, null from (select unnest(?::varchar[]) as code, unnest(?::double[]) as x)""",
         [list(values), list(values.values())],
     )
     arguments = {"mensen": 200, "deel": 0.6}
