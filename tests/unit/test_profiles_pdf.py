@@ -134,7 +134,9 @@ def test_no_page_ends_between_the_words_of_a_theme_and_its_table(site: Path, con
     found = [squeezed(page.partition("Beeld van de Wijk · editie")[0]) for page in pages(opened(site, code))]
     for section in (s for _, each in contents[code].chapters for s in each if s.lines):
         for words in (section.title, *section.sentences, *section.gaps):
-            assert not any(page.endswith(squeezed(words)) for page in found), (section.title, words)
+            last = [page for page in found if page.endswith(squeezed(words))]
+            # the list of "Wat weten we niet" has the same words, and may be cut between its items
+            assert all(page.endswith(f"•{squeezed(words)}") for page in last), (section.title, words)
 
 
 @pytest.mark.parametrize("code", AREAS)
