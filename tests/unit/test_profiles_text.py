@@ -97,6 +97,15 @@ def test_a_share_of_few_or_of_more_than_all_is_not_compared(
     )
 
 
+def test_a_part_of_more_than_all_is_not_compared_whatever_its_unit(catalog: Catalog) -> None:
+    """390 of 380 people with a benefit is 1,026 per 1,000; crimes may be more than there are people."""
+    own = replace(CELL, value=1026.3, lower=1000.0, upper=1026.3, count=390.0, base=380.0)
+    assert (
+        relation(own, replace(CELL, value=92.5, lower=92.0, upper=93.0), catalog.indicators["ao_per_1000_15_65"])
+        == "niet_toetsbaar"
+    )
+
+
 def test_a_rate_of_more_than_all_people_is_compared_where_it_may_exist(catalog: Catalog) -> None:
     crime = replace(CELL, value=3000.0, lower=2800.0, upper=3200.0, count=1500.0, base=500.0)
     assert (

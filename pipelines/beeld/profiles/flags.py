@@ -10,6 +10,7 @@ from beeld.profiles.language import filled, noted
 from beeld.profiles.model import FEWEST, Figure, Profile
 from beeld.profiles.text import Number, Sentence
 from beeld.profiles.wording import noun
+from beeld.transforms.uncertainty import rounding_bound
 
 YOUNG_PERCENT = 25.0
 """Share of people of 15 to 25 years from which, with `ALONE_PERCENT`, an area is a studentenbuurt; 12 percent in the country."""
@@ -17,8 +18,8 @@ ALONE_PERCENT = 50.0
 """Share of households of one person that goes with it."""
 OUTSIDE_SHARE = 0.2
 """Share of the people outside private households from which an area is an instellingsbuurt."""
-ROUNDED_BY = 4.0
-"""Largest error of a number that CBS rounded to 5 (METHOD.md section 3)."""
+ROUNDED_BY = rounding_bound(5, 0)
+"""Largest error of a number that CBS rounded to 5."""
 SIZE_ROUNDED_BY = 0.05
 """Largest error of a mean size of households, published with one decimal."""
 

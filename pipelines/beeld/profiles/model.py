@@ -275,7 +275,7 @@ def _too_few(cell: Cell, indicator: Indicator) -> bool:
     """
     if cell.base is None:
         return False
-    return cell.base < FEWEST or (indicator.eenheid == "procent" and cell.count is not None and cell.count > cell.base)
+    return cell.base < FEWEST or (indicator.foutmodel == "binomiaal" and cell.count is not None and cell.count > cell.base)
 
 
 def _bounds(cell: Cell, indicator: Indicator) -> tuple[float, float] | None:

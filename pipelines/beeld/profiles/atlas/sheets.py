@@ -18,7 +18,7 @@ from beeld.profiles.atlas.words import WORDS
 from beeld.profiles.language import noted, tr
 from beeld.profiles.lines import badges
 from beeld.profiles.maps.classes import class_labels, classify, rounded
-from beeld.profiles.maps.figures import FLOOR, ORIGIN, STATES, Figures, Subject
+from beeld.profiles.maps.figures import FLOOR, ORIGIN, STATES, Figures, Subject, few_people
 from beeld.profiles.maps.style import EMPTY, POLARITY, State, ink_on, ramp
 from beeld.profiles.maps.table import subject_bounds
 from beeld.profiles.maps.text import clean, listed
@@ -126,13 +126,12 @@ class Reader:
         return Figures(self.data.catalog, (), {key: np.array(values) for key, values in national.items()}, {}, origin, titles)
 
     def _cell(self, key: str, row: tuple[Any, ...]) -> Shown:
-        _, value, status, reason, lower, upper, provisional, reliable, table = row
+        code, value, status, reason, lower, upper, provisional, reliable, table = row
         indicator = self.data.catalog.indicators[key]
         stale = (indicator.bron, table) in self.data.stale
         marks = badges(indicator.soort, provisional, reliable, stale)
-        return Shown(
-            value, STATES.get(status, "geen_gegevens"), status, plain_reason(reason or ""), lower, upper, marks, reliable
-        )
+        sure = False if few_people(indicator.soort, self.data.areas[code].inhabitants) else reliable
+        return Shown(value, STATES.get(status, "geen_gegevens"), status, plain_reason(reason or ""), lower, upper, marks, sure)
 
     def _written(self, subject: Subject, year: int, shown: Mapping[str, Shown], absent: Shown) -> dict[str, Any]:
         """The sheet as columns; texts of numbers are joined, because a thousand short strings weigh more than one long one."""

@@ -41,11 +41,9 @@ join gebied as g on g.gebiedscode = s.gebiedscode
 where g.soort = 'buurt' and g.inwoners >= ? and s.referentie = 'nl' and s.score is not null
 """
 LOCAL = """
-select v.indicator, v.gebiedscode, v.waarde, v.status,
-  case when i.soort <> 'afstand' and coalesce(g.inwoners, 0) < ? then false else v.betrouwbaar end
+select v.indicator, v.gebiedscode, v.waarde, v.status, v.betrouwbaar
 from laatste_waarde as v
 join gebied as g on g.gebiedscode = v.gebiedscode
-join indicator as i on i.indicator = v.indicator
 where g.soort = 'buurt' and g.gemeentecode = ?
 union all
 select 'thema ' || s.thema, s.gebiedscode, s.score, 'ok', null
@@ -182,10 +180,9 @@ class Figures:
     def _margin(self, key: str) -> str:
         """Why a figure is unsure; also because few people live there, unless it is a distance."""
         margin = tr("aangenomen marge") if self._assumed(key) else tr("ruime marge")
-        own = self.cells.get(key, {})
-        few = any((b.people or 0) < FLOOR and own.get(b.code, (None,))[0] is not None for b in self.buurten)
-        counts = few and self.catalog.indicators[key].soort != "afstand"
-        return tr("{margin} of minder dan {people} inwoners", margin=margin, people=FLOOR) if counts else margin
+        own, kind = self.cells.get(key, {}), self.catalog.indicators[key].soort
+        few = any(few_people(kind, b.people) and own.get(b.code, (None,))[0] is not None for b in self.buurten)
+        return tr("{margin} of minder dan {people} inwoners", margin=margin, people=FLOOR) if few else margin
 
     def _assumed(self, key: str) -> bool:
         """True when a table of the figures publishes no margin."""
@@ -197,6 +194,11 @@ class Figures:
         """Publisher, title and table of the figures, each table once."""
         tables = sorted({table for name in names for table in self.origin[name][1].split(", ")})
         return "; ".join(self.titles.get(table, table) for table in tables)
+
+
+def few_people(kind: str, people: int | None) -> bool:
+    """True where a figure of this kind says little of an area, because few people or an unknown number live there."""
+    return kind != "afstand" and (people or 0) < FLOOR
 
 
 def _no_score(buurt: Buurt) -> Cell:
@@ -240,11 +242,14 @@ def read_country(con: duckdb.DuckDBPyConnection) -> Country:
 
 def read_figures(con: duckdb.DuckDBPyConnection, gemeentecode: str, catalog: Catalog) -> Figures:
     """The values of one gemeente and, for the classes, those of all buurten of the universe."""
-    country = read_country(con)
+    country, buurten = read_country(con), read_buurten(con, gemeentecode)
+    people = {buurt.code: buurt.people for buurt in buurten}
     cells: dict[str, dict[str, Cell]] = {}
-    for name, code, value, status, reliable in con.execute(LOCAL, [FLOOR, gemeentecode, gemeentecode]).fetchall():
-        cells.setdefault(name, {})[code] = (value, STATES.get(status, "geen_gegevens"), reliable)
-    return Figures(catalog, read_buurten(con, gemeentecode), country.national, cells, country.origin, country.titles)
+    for name, code, value, status, reliable in con.execute(LOCAL, [gemeentecode, gemeentecode]).fetchall():
+        entry = catalog.indicators.get(name)
+        unsure = entry is not None and few_people(entry.soort, people[code])
+        cells.setdefault(name, {})[code] = (value, STATES.get(status, "geen_gegevens"), False if unsure else reliable)
+    return Figures(catalog, buurten, country.national, cells, country.origin, country.titles)
 
 
 def read_buurten(con: duckdb.DuckDBPyConnection, gemeentecode: str) -> list[Buurt]:
