@@ -148,7 +148,11 @@ def test_classes_and_colours_are_those_of_the_drawn_maps(steady: Page, example_s
     assert len(figures.subjects()) > 10
     for subject in figures.subjects():
         key = f"thema-{subject.key}" if subject.kind == "theme" else subject.key
-        sheet = page.evaluate("key => BeeldAtlas.sheet(key, BeeldAtlas.content.sheets[key][0][0])", key)
+        sheet = page.evaluate(
+            """async key => { const found = await BeeldAtlas.sheet(key, BeeldAtlas.content.sheets[key][0][0]);
+            return {...found, unsure: [...found.unsure]}; }""",
+            key,
+        )
         scales: tuple[tuple[Scale, str, list[str]], ...] = (
             ("nl", sheet["nl"], sheet["nlLabels"]),
             ("gemeente", sheet["own"], sheet["ownLabels"][GEMEENTE]),
@@ -160,6 +164,8 @@ def test_classes_and_colours_are_those_of_the_drawn_maps(steady: Page, example_s
             assert [row.klass for row in drawn] == [None if sign == "-" else int(sign) for sign in classes]
             assert [row.state for row in drawn] == [sheet["kinds"][kind][2] for kind in sheet["kind"]]
             assert labels == class_labels(bounds, subject.decimals)
+            unsure = [number for number, row in enumerate(drawn) if row.value is not None and row.reliable is False]
+            assert unsure == sheet["unsure"]
             assert [colour for colour, _ in sheet["ramps"][str(len(labels))]] == ramp(subject.polarity, len(labels))
 
 

@@ -201,6 +201,17 @@ def test_states_keep_their_kinds(con: duckdb.DuckDBPyConnection, catalog: Catalo
     assert [scores[i].state for i in (4, 9)] == ["geen_gegevens", "te_weinig_inwoners"]
 
 
+def test_a_figure_of_few_people_is_unsure_on_the_map(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
+    rows = map_table(con, HERE, SHARE, catalog=catalog)
+    people = dict(con.execute("select gebiedscode, inwoners from gebied").fetchall())
+    stored = dict(con.execute("select gebiedscode, betrouwbaar from laatste_waarde where indicator = ?", [SHARE]).fetchall())
+    few = [row for row in rows if row.value is not None and (people[row.code] or 0) < 200]
+    assert few
+    assert any(stored[row.code] is not False for row in few), "the figure itself has a small margin"
+    assert [row.reliable for row in few] == [False] * len(few)
+    assert all(row.reliable == stored[row.code] for row in rows if row not in few and row.value is not None)
+
+
 def test_colours_drawn_are_the_classes_of_the_table(
     con: duckdb.DuckDBPyConnection, catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
